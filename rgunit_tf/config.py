@@ -1,0 +1,276 @@
+"""Every setting, with its default, its unit and what it means. Configs and flags override; `validate` checks.
+
+A config file defines `get_config()`, which starts from `default_config()`; any setting can then be overridden on the
+command line as `--config.group.name=value`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import types
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import ml_collections
+
+from rgunit_tf.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """One setting: its default (which fixes its type), its meaning, and the values it may take."""
+
+    default: Any
+    meaning: str
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[Any, ...] = ()
+
+    def problem(self, value: Any) -> str | None:
+        """Says in a few words what is wrong with `value`; None if nothing is."""
+        if self.choices and value not in self.choices:
+            return f"must be one of {', '.join(map(str, self.choices))}"
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return None
+        if value != value:
+            return "must be a number, not NaN"
+        if self.low is not None and value < self.low:
+            return f"must be at least {self.low}"
+        if self.high is not None and value > self.high:
+            return f"must be at most {self.high}"
+        return None
+
+
+def _optimizer(steps: int, batch_size: int, learning_rate: float) -> dict[str, Setting]:
+    """The settings that the three stages share."""
+    return {
+        "steps": Setting(steps, "training steps of this stage", low=1),
+        "batch_size": Setting(batch_size, "images a step, over all devices together", low=1),
+        "learning_rate": Setting(learning_rate, "peak learning rate of AdamW", low=0.0, high=1.0),
+        "learning_rate_warmup": Setting(200, "steps over which the learning rate rises from 0", low=0),
+        "final_learning_rate": Setting(
+            0.01, "learning rate at the end of the cosine, as a share of the peak", low=0.0, high=1.0
+        ),
+        "weight_decay": Setting(1e-4, "AdamW's decoupled weight decay", low=0.0, high=1.0),
+        "beta_1": Setting(0.5, "AdamW's decay of the first moment", low=0.0, high=0.9999),
+        "beta_2": Setting(0.999, "AdamW's decay of the second moment", low=0.0, high=0.999999),
+        "clip_norm": Setting(2.0, "global norm to which gradients are clipped", low=1e-6),
+        "ema_momentum": Setting(
+            0.999, "decay of the weight average used for samples and exports", low=0.0, high=0.99999
+        ),
+    }
+
+
+SETTINGS: dict[str, dict[str, Setting]] = {
+    "data": {
+        "source": Setting("avatars", "where images come from", choices=("avatars", "celeba", "folder", "tfrecord")),
+        "root": Setting("", "folder of the images; `avatars` draws into it (empty: beside the workdirs)"),
+        "image_size": Setting(128, "side of the square images, pixels", low=8, high=2048),
+        "attributes": Setting(
+            ("Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young"),
+            "attributes that define the domains; `folder` takes them from its folders",
+        ),
+        "groups": Setting((("Black_Hair", "Blond_Hair", "Brown_Hair"),), "attributes that exclude each other"),
+        "num_images": Setting(4000, "images that `avatars` draws", low=20),
+        "test_images": Setting(2000, "random test images where the data has no partition of its own", low=1),
+        "validation_fraction": Setting(0.02, "share of the training images kept for validation", low=0.0, high=0.5),
+        "fraction": Setting(
+            1.0, "share of the training images that is used with labels (paper Table 3)", low=0.001, high=1.0
+        ),
+        "retrieval_source": Setting(
+            "train",
+            "images the gallery holds: `train` (the labelled ones), `all` (every training "
+            "image, those without label too), or a folder of unlabelled images",
+        ),
+        "flip": Setting(True, "mirror training images at random"),
+        "crop": Setting(
+            178, "centre crop of CelebA's 178x218 images before resizing, pixels; 0: the largest square", low=0
+        ),
+        "resize_margin": Setting(
+            0.0, "training images are resized this share larger, then cropped at random", low=0.0, high=0.5
+        ),
+        "cache_mb": Setting(2048, "decoded images are held in memory up to this size, MiB", low=0),
+        "seed": Setting(0, "seed of splits, of drawn avatars and of the shuffle", low=0),
+    },
+    "model": {
+        "width": Setting(64, "channels of the first layer; the others are multiples (paper scale: 64)", low=1),
+        "residual_blocks": Setting(4, "residual blocks of the content encoder and of the decoder each", low=1),
+        "style_dim": Setting(8, "style dimensions an attribute", low=1),
+        "mlp_width": Setting(256, "hidden units of the MLP that predicts AdaIN parameters", low=1),
+        "discriminator_scales": Setting(2, "image scales the discriminator looks at", low=1, high=4),
+        "discriminator_layers": Setting(5, "stride-2 convolutions of each discriminator", low=1, high=8),
+    },
+    "loss": {
+        "adversarial": Setting(1.0, "weight of the least-squares term, Eq. 6-7", low=0.0),
+        "domain": Setting(1.0, "weight of the domain loss", low=0.0),
+        "content": Setting(1.0, "weight of content reconstruction, Eq. 2", low=0.0),
+        "style": Setting(1.0, "weight of style reconstruction, Eq. 3", low=0.0),
+        "reconstruction": Setting(10.0, "weight of image reconstruction, Eq. 4", low=0.0),
+        "cycle": Setting(10.0, "weight of cycle consistency, Eq. 5", low=0.0),
+        "kl": Setting(0.1, "weight of the KL divergence to the style prior", low=0.0),
+        "kl_warmup": Setting(1000, "steps over which the KL weight rises from 0", low=0),
+        "mask_warmup": Setting(1200, "steps during which the attention mask is held at 1", low=0),
+        "noise": Setting(
+            0.0, "upper end of the deviation, drawn an image, of the noise on what D sees", low=0.0, high=1.0
+        ),
+    },
+    "translation": _optimizer(steps=100_000, batch_size=16, learning_rate=1e-4),
+    "retrieval": {
+        **_optimizer(steps=10_000, batch_size=64, learning_rate=1e-4),
+        "embedding_dim": Setting(300, "dimensions of the embedding", low=2),
+        "hidden": Setting(512, "units of the two hidden layers", low=1),
+        "content_channels": Setting(32, "channels of the content after R's convolutions", low=1),
+        "dropout": Setting(0.1, "share of hidden units dropped in training", low=0.0, high=0.9),
+        "margin": Setting(0.2, "m of the triplet loss, Eq. 8", low=1e-6),
+        "negatives": Setting(
+            ("easy", "medium", "hard_style", "hard_domain"),
+            "negatives in use, of easy, medium, hard_style, hard_domain, random (paper §3.2)",
+        ),
+        "index": Setting("exact", "index of the gallery", choices=("exact", "scann")),
+    },
+    "guided": {
+        **_optimizer(steps=30_000, batch_size=16, learning_rate=1e-4),
+        "neighbors": Setting(3, "retrieved images r of Eq. 9; 0 is the translation model", low=0),
+        "content_cache_mb": Setting(
+            1024, "the gallery's contents are computed once if they take no more than this, MiB", low=0
+        ),
+        "mode": Setting(
+            "retrieved", "neighbours: the nearest ones, or random ones (paper Table 2)", choices=("retrieved", "random")
+        ),
+    },
+    "train": {
+        "seed": Setting(0, "seed of the weights and of all noise", low=0),
+        "deterministic": Setting(False, "bit-equal results on one machine, at some cost in speed"),
+        "strategy": Setting(
+            "auto",
+            "devices: one, all of this machine's, or several machines by TF_CONFIG",
+            choices=("auto", "one_device", "mirrored", "multi_worker"),
+        ),
+        "log_every": Setting(100, "steps between two lines of history.csv", low=1),
+        "checkpoint_every": Setting(500, "steps between two checkpoints", low=1),
+        "sample_every": Setting(1000, "steps between two image grids", low=1),
+        "keep_checkpoints": Setting(3, "checkpoints kept a stage", low=1),
+        "tensorboard": Setting(True, "write TensorBoard event files"),
+    },
+}
+
+
+def default_config() -> ml_collections.ConfigDict:
+    """All settings at their defaults, grouped; types are locked, unknown names refused."""
+    return ml_collections.ConfigDict(
+        {group: {name: setting.default for name, setting in settings.items()} for group, settings in SETTINGS.items()}
+    )
+
+
+def nearest_name(path: str) -> str | None:
+    """The known `group.name` that looks most like `path`."""
+    known = [f"{group}.{name}" for group, settings in SETTINGS.items() for name in settings]
+    near = difflib.get_close_matches(path, known, n=1, cutoff=0.4)
+    return near[0] if near else None
+
+
+def _check_names(config: ml_collections.ConfigDict) -> None:
+    for group, settings in config.items():
+        if group not in SETTINGS:
+            near = difflib.get_close_matches(group, SETTINGS, n=1)
+            raise UserError(
+                f"config: unknown group {group!r}; "
+                + (f"did you mean {near[0]}?" if near else f"known: {', '.join(SETTINGS)}")
+            )
+        for name in settings:
+            if name not in SETTINGS[group]:
+                near_name = nearest_name(f"{group}.{name}")
+                raise UserError(
+                    f"config.{group}.{name}: no such setting{f'; did you mean {near_name}?' if near_name else ''}"
+                )
+
+
+def validate(config: ml_collections.ConfigDict) -> None:
+    """Checks every value and what must hold between them.
+
+    Raises:
+      UserError: names the first setting that is wrong and what it may be.
+    """
+    _check_names(config)
+    for group, settings in SETTINGS.items():
+        for name, setting in settings.items():
+            problem = setting.problem(config[group][name])
+            if problem:
+                raise UserError(f"config.{group}.{name}={config[group][name]!r} {problem}")
+    for check in _CONTRADICTIONS:
+        check(config)
+
+
+def _check_image_size(config: ml_collections.ConfigDict) -> None:
+    size = config.data.image_size
+    if size % 4:
+        raise UserError(f"config.data.image_size={size} must be a multiple of 4, the stride of the content encoder")
+    smallest = size >> (config.model.discriminator_scales - 1)
+    if smallest < 8:
+        raise UserError(
+            f"config.model.discriminator_scales={config.model.discriminator_scales} leaves {smallest} pixels of "
+            f"config.data.image_size={size}; use fewer scales or larger images"
+        )
+
+
+def _check_negatives(config: ml_collections.ConfigDict) -> None:
+    known = ("easy", "medium", "hard_style", "hard_domain", "random")
+    negatives = tuple(config.retrieval.negatives)
+    if not negatives or any(name not in known for name in negatives):
+        raise UserError(f"config.retrieval.negatives={negatives} must be one or more of {', '.join(known)}")
+
+
+def _check_schema(config: ml_collections.ConfigDict) -> None:
+    from rgunit_tf.domains import AttributeSchema
+
+    if config.data.source in ("avatars", "celeba"):
+        AttributeSchema(config.data.attributes, config.data.groups)
+
+
+_CONTRADICTIONS: tuple[Callable[[ml_collections.ConfigDict], None], ...] = (
+    _check_image_size,
+    _check_negatives,
+    _check_schema,
+)
+
+
+def differences(left: dict[str, Any], right: dict[str, Any]) -> list[str]:
+    """Lines `group.name: a != b` for each setting in which two plain config dicts differ."""
+    lines = []
+    for group in sorted(set(left) | set(right)):
+        mine, other = left.get(group, {}), right.get(group, {})
+        for name in sorted(set(mine) | set(other)):
+            if mine.get(name) != other.get(name):
+                lines.append(f"{group}.{name}: {mine.get(name)} != {other.get(name)}")
+    return lines
+
+
+def to_plain(config: ml_collections.ConfigDict) -> dict[str, Any]:
+    """The config as JSON-ready dicts and lists."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, ml_collections.ConfigDict):
+            return {key: plain(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [plain(item) for item in value]
+        return value
+
+    return plain(config)
+
+
+def group_settings(group: str, overrides: Mapping[str, Any] | None = None) -> types.SimpleNamespace:
+    """The settings of one group as attributes: the defaults with `overrides` in place.
+
+    Raises:
+      UserError: an override that is no setting of the group, or out of its range.
+    """
+    overrides = dict(overrides or {})
+    for name, value in overrides.items():
+        if name not in SETTINGS[group]:
+            near = nearest_name(f"{group}.{name}")
+            raise UserError(f"{group}.{name}: no such setting{f'; did you mean {near}?' if near else ''}")
+        problem = SETTINGS[group][name].problem(value)
+        if problem:
+            raise UserError(f"{group}.{name}={value!r} {problem}")
+    return types.SimpleNamespace(**{name: overrides.get(name, s.default) for name, s in SETTINGS[group].items()})

@@ -1,0 +1,101 @@
+"""Data sources, decoding and input pipelines; `load` and `from_config` are all that most callers need."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from rgunit_tf.config import SETTINGS
+from rgunit_tf.errors import UserError
+
+if TYPE_CHECKING:
+    from rgunit_tf.data.split import Dataset, Split
+
+__all__ = ["Dataset", "Split", "from_config", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    """Loads TensorFlow with the classes that need it, not with this package."""
+    if name in ("Dataset", "Split"):
+        return getattr(importlib.import_module("rgunit_tf.data.split"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def load(source: str, root: str | os.PathLike | None = None, image_size: int = 128, **options: Any) -> Dataset:
+    """Loads a data set.
+
+    Args:
+      source: `avatars` (drawn into `root` unless they are there), `celeba`, `folder` or `tfrecord`.
+      root: folder of the images; `avatars` has a default in the user's cache folder.
+      image_size: S, side of the square images in pixels.
+      **options: the other settings of config group `data` (see `rgunit_tf.config.SETTINGS`): attributes, groups,
+        num_images, test_images, validation_fraction, fraction, retrieval_source, flip, crop, resize_margin, cache_mb,
+        seed.
+
+    Returns:
+      The splits train, validation, test and retrieval, and the schema of their labels.
+
+    Raises:
+      UserError: an unknown source or option, or something wrong with the files; the message says how to mend it.
+    """
+    settings = {name: setting.default for name, setting in SETTINGS["data"].items()}
+    settings.update(source=source, root=os.fspath(root) if root else "", image_size=image_size)
+    for name, value in options.items():
+        if name not in settings:
+            near = difflib.get_close_matches(name, settings, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(settings)}"
+            raise UserError(f"data.{name}: no such setting; {hint}")
+        settings[name] = value
+    if "attributes" in options and "groups" not in options:
+        # The default groups are those of the default attributes.
+        kept = [[name for name in group if name in settings["attributes"]] for group in settings["groups"]]
+        settings["groups"] = tuple(tuple(group) for group in kept if len(group) > 1)
+    return from_config(settings)
+
+
+def from_config(data: Mapping[str, Any]) -> Dataset:
+    """Loads what the config group `data` describes; see `load`."""
+    settings = {name: data[name] for name in SETTINGS["data"]}
+    for name, setting in SETTINGS["data"].items():
+        problem = setting.problem(settings[name])
+        if problem:
+            raise UserError(f"data.{name}={settings[name]!r} {problem}")
+    records = _records(settings)
+    from rgunit_tf.data.assemble import assemble
+
+    return assemble(records, settings["image_size"], settings)
+
+
+def _records(settings: dict[str, Any]) -> Any:
+    source = settings["source"]
+    chances = {name: settings[name] for name in ("test_images", "validation_fraction", "seed")}
+    root = settings["root"]
+    if source == "avatars":
+        root = _drawn_avatars(settings)
+    elif not root:
+        raise UserError(f"data.root is empty; give the folder of the {source} data")
+    if source in ("avatars", "celeba"):
+        from rgunit_tf.data import celeba
+
+        return celeba.load_records(root, settings["attributes"], settings["groups"], settings["crop"], **chances)
+    if source == "folder":
+        from rgunit_tf.data import folder
+
+        return folder.load_records(root, **chances)
+    from rgunit_tf.data import tfrecord
+
+    return tfrecord.load_records(root)
+
+
+def _drawn_avatars(settings: dict[str, Any]) -> str:
+    """Folder of the avatars, which are drawn if they are not there."""
+    from rgunit_tf.data import avatars, decode_cache
+
+    number, seed = settings["num_images"], settings["seed"]
+    root = settings["root"] or os.fspath(decode_cache.user_folder() / f"data/avatars-{number}-{seed}")
+    root = os.path.expanduser(root)
+    avatars.draw_dataset(root, number, seed=seed)
+    return root

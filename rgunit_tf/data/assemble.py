@@ -1,0 +1,96 @@
+"""From the rows of a source to the splits of a data set."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+from absl import logging
+
+from rgunit_tf.data import folder, partition
+from rgunit_tf.data.pipeline import Augmentation
+from rgunit_tf.data.records import TEST, TRAIN, UNLABELED, VALIDATION, Records
+from rgunit_tf.data.split import Dataset, Split
+from rgunit_tf.data.store import ImageStore
+from rgunit_tf.errors import UserError
+
+
+def assemble(records: Records, image_size: int, options: dict[str, Any]) -> Dataset:
+    """Decodes (or prepares to decode) the images of `records` and cuts them into splits.
+
+    Args:
+      records: rows of the source.
+      image_size: S, pixels.
+      options: the settings of config group `data`.
+
+    Raises:
+      UserError: too many unreadable images, or no training image left.
+    """
+    memory = int(options["cache_mb"]) << 20
+    stores = _stores(records, image_size, options["resize_margin"], memory)
+    store = stores[0]
+    augmentation = Augmentation(options["flip"], stores[1])
+    usable = store.readable
+
+    def split(rows: np.ndarray, labelled: bool = True) -> Split:
+        content = records.content_labels if labelled else None
+        return Split(
+            store,
+            rows,
+            records.ids[rows],
+            records.schema,
+            records.labels[rows] if labelled else None,
+            None if content is None else content[rows],
+            records.content_names if labelled else (),
+            augmentation,
+        )
+
+    def rows_of(*parts: int) -> np.ndarray:
+        return np.flatnonzero(np.isin(records.partition, parts) & usable)
+
+    training = rows_of(TRAIN)
+    if not len(training):
+        raise UserError("data: no labelled training image is left; check data.root and data.attributes")
+    if options["fraction"] < 1.0:
+        training = partition.labelled_rows(training, options["fraction"], options["seed"])
+    train = split(training)
+    _warn_of_missing(train)
+    wanted = options["retrieval_source"]
+    if wanted == "train":
+        retrieval = train
+    elif wanted == "all":
+        retrieval = split(rows_of(TRAIN, UNLABELED), labelled=False)
+    else:
+        retrieval = _unlabelled(os.path.expanduser(wanted), train, memory)
+    return Dataset(
+        train, split(rows_of(VALIDATION)), split(rows_of(TEST)), retrieval, records.schema, records.crop
+    )
+
+
+def _stores(
+    records: Records, image_size: int, margin: float, memory: int
+) -> tuple[ImageStore, ImageStore | None]:
+    """The images as they are and, if training crops from larger ones, those."""
+    larger = round(image_size * (1.0 + margin))
+    if larger <= image_size:
+        return ImageStore(records.reader, image_size, records.crop, memory), None
+    share = image_size**2 / (image_size**2 + larger**2)
+    plain = ImageStore(records.reader, image_size, records.crop, int(memory * share))
+    return plain, ImageStore(records.reader, larger, records.crop, int(memory * (1.0 - share)))
+
+
+def _warn_of_missing(train: Split) -> None:
+    present = train.labels.any(axis=0)
+    missing = [name for name, held in zip(train.schema.names, present, strict=True) if not held]
+    if missing:
+        logging.warning("No training image has %s; it cannot be learnt", ", ".join(missing))
+
+
+def _unlabelled(root: str, train: Split, memory: int) -> Split:
+    """Images of any folder; their ids start with `retrieval/` so that they differ from those of `train`."""
+    reader = folder.unlabelled_reader(root)
+    store = ImageStore(reader, train.image_size, 0, memory)
+    rows = np.flatnonzero(store.readable)
+    ids = np.array([f"retrieval/{reader.relative_name(row)}" for row in rows], np.str_)
+    return Split(store, rows, ids, train.schema)

@@ -1,0 +1,92 @@
+"""Decoded images on disk, so that the second start of a run does not decode again.
+
+An entry is `<key>.npy` with the pixels and `<key>.json` with their checksum. The key holds everything the pixels depend
+on, so an entry is never stale; one that is damaged is rebuilt. The folder can be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pathlib
+import zlib
+
+import numpy as np
+from absl import logging
+
+from rgunit_tf import atomic
+from rgunit_tf.data import decoding
+from rgunit_tf.data.records import Reader
+
+# Below this size decoding is as quick as reading.
+SMALLEST_BYTES = 16 << 20
+# The least recently used entries go when the folder grows beyond this.
+LARGEST_TOTAL_BYTES = 16 << 30
+
+
+def user_folder() -> pathlib.Path:
+    """Folder of everything that can be rebuilt: $RGUNIT_CACHE, else ~/.cache/rgunit_tf."""
+    named = os.environ.get("RGUNIT_CACHE")
+    if named:
+        return pathlib.Path(named).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return pathlib.Path(base).expanduser() / "rgunit_tf"
+
+
+def _entry(reader: Reader, size: int, crop: int) -> pathlib.Path:
+    facts = f"{decoding.VERSION}/{reader.key()}/{size}/{crop}"
+    return user_folder() / "decoded" / hashlib.sha256(facts.encode()).hexdigest()[:32]
+
+
+def _checksum(images: np.ndarray) -> int:
+    return zlib.crc32(memoryview(np.ascontiguousarray(images)).cast("B"))
+
+
+def load(reader: Reader, size: int, crop: int) -> tuple[np.ndarray, dict[int, str]] | None:
+    """The images as `decoding.decode_rows` returned them, or None if they are not held or damaged."""
+    shape = (len(reader), size, size, 3)
+    if np.prod(shape, dtype=np.int64) < SMALLEST_BYTES:
+        return None
+    entry = _entry(reader, size, crop)
+    pixels = entry.with_suffix(".npy")
+    try:
+        facts = json.loads(entry.with_suffix(".json").read_text(encoding="utf-8"))
+        images = np.load(pixels, allow_pickle=False)
+        if images.shape != shape or images.dtype != np.uint8 or _checksum(images) != facts["crc32"]:
+            raise ValueError("its checksum or shape is not what was written")
+        unreadable = {int(row): str(reason) for row, reason in facts["unreadable"].items()}
+        os.utime(pixels)
+        return images, unreadable
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, EOFError, KeyError, TypeError, AttributeError) as error:
+        logging.warning("Decoding again: the cache %s is damaged (%s)", pixels, error)
+        return None
+
+
+def save(reader: Reader, size: int, crop: int, images: np.ndarray, unreadable: dict[int, str]) -> None:
+    """Writes the images; a folder that cannot be written is no error."""
+    if images.nbytes < SMALLEST_BYTES:
+        return
+    entry = _entry(reader, size, crop)
+    try:
+        with atomic.path(entry.with_suffix(".npy")) as temporary:
+            np.save(temporary, images, allow_pickle=False)
+        facts = {"crc32": _checksum(images), "unreadable": {str(row): why for row, why in unreadable.items()}}
+        atomic.write_json(entry.with_suffix(".json"), facts)
+        _prune(entry.parent, keep=entry.with_suffix(".npy"))
+    except OSError as error:
+        logging.warning("The decoded images are not kept for the next start: %s", error)
+
+
+def _prune(folder: pathlib.Path, keep: pathlib.Path) -> None:
+    entries = sorted(folder.glob("*.npy"), key=lambda path: path.stat().st_mtime, reverse=True)
+    total = keep.stat().st_size
+    for path in entries:
+        if path == keep:
+            continue
+        total += path.stat().st_size
+        if total > LARGEST_TOTAL_BYTES:
+            path.unlink(missing_ok=True)
+            path.with_suffix(".json").unlink(missing_ok=True)

@@ -1,0 +1,150 @@
+"""From encoded bytes of any kind of image to a square of uint8 RGB pixels.
+
+There is one decoder, Pillow, whether images are held in memory or read on the fly, so that the pixels do not depend on
+`cache_mb`. It releases Python's lock while it decodes and resizes, so threads scale.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+from collections.abc import Iterable
+from concurrent import futures
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from rgunit_tf.data.records import Reader
+
+# Part of the key of decoded caches: raise it whenever the pixels that `decode` returns change.
+VERSION = 1
+# Guards against small files that unpack to gigabytes.
+MAX_PIXELS = 100_000_000
+_CHUNK = 32
+
+
+class UnreadableImageError(ValueError):
+    """The bytes are no image, a damaged one, or one too large to unpack."""
+
+
+def decode(encoded: bytes, size: int, crop: int = 0) -> np.ndarray:
+    """Decodes, turns upright, crops the centre square and resizes with antialiasing.
+
+    Greyscale, palette, CMYK and 16-bit images become 8-bit RGB; transparent pixels become white.
+
+    Args:
+      encoded: a JPEG, PNG or another format that Pillow reads.
+      size: side of the result, pixels.
+      crop: side of the centre crop; 0, or more than the shorter side: the largest square.
+
+    Returns:
+      uint8 [size, size, 3].
+
+    Raises:
+      UnreadableImageError: damaged bytes, no image, or more than `MAX_PIXELS` pixels.
+    """
+    try:
+        with Image.open(io.BytesIO(encoded)) as image:
+            width, height = image.size
+            if width * height > MAX_PIXELS:
+                raise UnreadableImageError(f"{width}x{height} pixels are more than {MAX_PIXELS}")
+            side = min(width, height)
+            if 0 < crop < side:
+                side = crop
+            shrink = _draft(image, side, size)
+            upright = _to_rgb(ImageOps.exif_transpose(image))
+        return np.asarray(_square(upright, side / shrink, size), np.uint8)
+    except UnreadableImageError:
+        raise
+    # Pillow's plugins raise all of these on damaged files; its bomb guard is an Exception of its own.
+    except (
+        OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, AttributeError, OverflowError,
+        MemoryError, ZeroDivisionError, struct.error, Image.DecompressionBombError,
+    ) as error:  # fmt: skip
+        raise UnreadableImageError(f"{type(error).__name__}: {error}") from error
+
+
+def _draft(image: Image.Image, side: int, size: int) -> int:
+    """Lets the JPEG decoder skip detail that the resize would drop; returns by how much it shrinks."""
+    if image.format != "JPEG":
+        return 1
+    width = image.size[0]
+    scale = next((scale for scale in (8, 4, 2) if side >= 2 * scale * size), 1)
+    if scale == 1:
+        return 1
+    image.draft(None, (image.size[0] // scale, image.size[1] // scale))
+    return max(round(width / image.size[0]), 1)
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image
+    if image.mode.startswith("I"):
+        # Pillow clips 16-bit values at 255 instead of scaling them.
+        values = np.asarray(image).astype(np.int64)
+        return Image.fromarray(np.clip(values >> 8, 0, 255).astype(np.uint8)).convert("RGB")
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        layered = image.convert("RGBA")
+        white = Image.new("RGBA", layered.size, "white")
+        return Image.alpha_composite(white, layered).convert("RGB")
+    return image.convert("RGB")
+
+
+def _square(image: Image.Image, side: float, size: int) -> Image.Image:
+    width, height = image.size
+    side = max(1, min(round(side), width, height))
+    left, top = (width - side) // 2, (height - side) // 2
+    box = (left, top, left + side, top + side)
+    if side == size:
+        return image.crop(box)
+    return image.resize((size, size), Image.Resampling.BICUBIC, box=box, reducing_gap=3.0)
+
+
+def threads() -> int:
+    """Number of threads that decode: the processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(len(os.sched_getaffinity(0)), 1)
+    return os.cpu_count() or 1
+
+
+def decode_rows(
+    reader: Reader, rows: Iterable[int], size: int, crop: int = 0, pool: futures.Executor | None = None
+) -> tuple[np.ndarray, dict[int, str]]:
+    """Decodes many images in a pool of threads; the result does not depend on how many.
+
+    Args:
+      reader: where the encoded images are.
+      rows: rows of it, n of them.
+      size: side of the result, pixels.
+      crop: see `decode`.
+      pool: threads to use; None: a pool for this call.
+
+    Returns:
+      images: uint8 [n, size, size, 3]; zeros where an image is unreadable.
+      unreadable: row -> what is wrong with it.
+    """
+    rows = np.asarray(list(rows), np.int64)
+    images = np.zeros((len(rows), size, size, 3), np.uint8)
+    unreadable: dict[int, str] = {}
+
+    def fill(start: int) -> None:
+        for position in range(start, min(start + chunk, len(rows))):
+            row = int(rows[position])
+            try:
+                images[position] = decode(reader.read(row), size, crop)
+            except (OSError, UnreadableImageError) as error:
+                unreadable[row] = str(error)
+
+    workers = threads()
+    chunk = max(1, min(_CHUNK, -(-len(rows) // workers)))
+    starts = range(0, len(rows), chunk)
+    if pool is not None:
+        list(pool.map(fill, starts))
+    elif workers == 1 or len(starts) <= 1:
+        for start in starts:
+            fill(start)
+    else:
+        with futures.ThreadPoolExecutor(workers) as own:
+            list(own.map(fill, starts))
+    return images, unreadable

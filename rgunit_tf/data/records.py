@@ -1,0 +1,111 @@
+"""What a source knows about its images before any of them is decoded."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from rgunit_tf.domains import AttributeSchema
+
+TRAIN, VALIDATION, TEST, UNLABELED = range(4)
+
+
+class Reader(Protocol):
+    """Random access to encoded images (JPEG, PNG, ...) by row; safe to call from several threads."""
+
+    def __len__(self) -> int: ...
+
+    def read(self, row: int) -> bytes:
+        """Encoded bytes of one image.
+
+        Raises:
+          OSError: the file cannot be read.
+        """
+
+    def name(self, row: int) -> str:
+        """Where the image lies, for messages."""
+
+    def sizes(self) -> np.ndarray:
+        """Encoded sizes in bytes: int64 [N]."""
+
+    def key(self) -> str:
+        """A hash that changes whenever an image may have changed."""
+
+
+class FileReader:
+    """Images that are files of their own.
+
+    Args:
+      root: folder that the names are relative to.
+      names: relative paths.
+    """
+
+    def __init__(self, root: str | os.PathLike, names: Sequence[str]):
+        self._root = os.fspath(root)
+        self._names = list(names)
+        self._stats: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def read(self, row: int) -> bytes:
+        """Encoded bytes of one image."""
+        with open(self.name(row), "rb") as file:
+            return file.read()
+
+    def name(self, row: int) -> str:
+        """Path of the file."""
+        return os.path.join(self._root, self._names[row])
+
+    def _stat(self) -> np.ndarray:
+        if self._stats is None:
+            stats = np.zeros((len(self), 2), np.int64)
+            for row in range(len(self)):
+                try:
+                    found = os.stat(self.name(row))
+                except OSError:
+                    continue
+                stats[row] = found.st_size, found.st_mtime_ns
+            self._stats = stats
+        return self._stats
+
+    def sizes(self) -> np.ndarray:
+        """File sizes: int64 [N]; 0 where the file is gone."""
+        return self._stat()[:, 0]
+
+    def key(self) -> str:
+        """Hash of the paths, sizes and times of change."""
+        digest = hashlib.sha256(os.path.realpath(self._root).encode())
+        digest.update("\0".join(self._names).encode("utf-8", "surrogateescape"))
+        digest.update(self._stat().tobytes())
+        return digest.hexdigest()
+
+
+@dataclasses.dataclass
+class Records:
+    """The rows of a data set.
+
+    Attributes:
+      reader: encoded images, N of them.
+      ids: unique names, numpy str [N].
+      labels: domain attributes, float32 [N, K] of 0 and 1; rows of `UNLABELED` images are not looked at.
+      partition: int8 [N] of TRAIN, VALIDATION, TEST and UNLABELED (images of the training part without a label).
+      schema: names and groups of the K attributes.
+      content_labels: the other attributes, float32 [N, C], or None.
+      content_names: their C names.
+      crop: centre crop before resizing, pixels; 0: the largest square.
+    """
+
+    reader: Reader
+    ids: np.ndarray
+    labels: np.ndarray
+    partition: np.ndarray
+    schema: AttributeSchema
+    content_labels: np.ndarray | None = None
+    content_names: tuple[str, ...] = ()
+    crop: int = 0

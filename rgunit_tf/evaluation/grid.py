@@ -1,0 +1,116 @@
+"""Sheets of images with titles above the columns and beside the rows. Needs Pillow and numpy only."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from rgunit_tf import atomic
+
+# Small images are shown at about this size, so that a face of 32 pixels can be judged by eye.
+CELL = 128
+GAP = 4
+FONT_SIZE = 13
+BACKGROUND = (255, 255, 255)
+INK = (32, 32, 32)
+
+
+def _as_rgb(image: np.ndarray) -> np.ndarray:
+    """A uint8 image [H, W, 3], from [H, W, 3], [H, W, 1] or [H, W] (masks)."""
+    image = np.asarray(image)
+    if image.dtype != np.uint8:
+        raise ValueError(f"grid images are uint8, not {image.dtype}; map [-1, 1] or [0, 1] to 0..255 first")
+    if image.ndim == 2:
+        image = image[..., None]
+    if image.ndim != 3 or image.shape[-1] not in (1, 3):
+        raise ValueError(f"grid images are [H, W], [H, W, 1] or [H, W, 3], not {image.shape}")
+    return np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image
+
+
+def _resample(image: np.ndarray, scale: float) -> Image.Image:
+    """Scales by nearest neighbour for whole factors up (pixels stay honest), by bicubic otherwise."""
+    picture = Image.fromarray(_as_rgb(image))
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    method = Image.Resampling.NEAREST if scale >= 1 and float(scale).is_integer() else Image.Resampling.BICUBIC
+    return picture.resize(size, method)
+
+
+def _wrap(title: str, width: int, font: ImageFont.ImageFont) -> list[str]:
+    """Breaks a title into lines that fit `width` pixels; a word too long for a line is cut."""
+    letters = max(4, int(width / max(font.getlength("n"), 1)))
+    return textwrap.wrap(title.replace(",", ", ").replace("_", " "), letters) or [""]
+
+
+def make_grid(
+    rows: Sequence[Sequence[np.ndarray | None]],
+    column_titles: Sequence[str] | None = None,
+    row_titles: Sequence[str] | None = None,
+    scale: float | None = None,
+) -> np.ndarray:
+    """Lays images out in rows and columns, with titles.
+
+    Args:
+      rows: uint8 images [H, W, 3], [H, W, 1] or [H, W]; None leaves a cell empty. Rows may differ in length.
+      column_titles: one a column; long ones are broken into lines.
+      row_titles: one a row, left of it.
+      scale: factor on the images' size; None brings small images to about 128 pixels by a whole factor and leaves
+        larger ones as they are.
+
+    Returns:
+      uint8 sheet [height, width, 3] on white.
+
+    Raises:
+      ValueError: no image at all, an image of another type or shape.
+    """
+    shown = [image for row in rows for image in row if image is not None]
+    if not shown:
+        raise ValueError("a grid needs at least one image")
+    if scale is None:
+        scale = max(1, round(CELL / max(np.asarray(image).shape[1] for image in shown)))
+    cells = [[None if image is None else _resample(image, scale) for image in row] for row in rows]
+    width = max(cell.width for row in cells for cell in row if cell is not None)
+    heights = [max((cell.height for cell in row if cell is not None), default=width) for row in cells]
+    columns = max(len(row) for row in cells)
+
+    font = ImageFont.load_default(FONT_SIZE)
+    line = FONT_SIZE + 4
+    heads = [_wrap(title, width, font) for title in (column_titles or ())][:columns]
+    top = line * max((len(head) for head in heads), default=0) + (2 * GAP if heads else GAP)
+    sides = [_wrap(title, CELL, font) for title in (row_titles or ())][: len(cells)]
+    left = GAP + (max((int(font.getlength(text)) for side in sides for text in side), default=-GAP) + GAP)
+
+    sheet = Image.new("RGB", (left + columns * (width + GAP), top + sum(heights) + GAP * len(heights)), BACKGROUND)
+    draw = ImageDraw.Draw(sheet)
+    for column, head in enumerate(heads):
+        # Titles stand on the images: short ones align with the last line of long ones.
+        y = top - GAP - line * len(head)
+        for text in head:
+            centre = left + column * (width + GAP) + width / 2
+            draw.text((centre, y), text, fill=INK, font=font, anchor="ma")
+            y += line
+    y = top
+    for index, (row, height) in enumerate(zip(cells, heights, strict=True)):
+        if index < len(sides):
+            draw.multiline_text((GAP, y + height / 2), "\n".join(sides[index]), fill=INK, font=font, anchor="lm")
+        for column, cell in enumerate(row):
+            if cell is not None:
+                sheet.paste(cell, (left + column * (width + GAP), y))
+        y += height + GAP
+    return np.asarray(sheet)
+
+
+def save_grid(
+    path: str | os.PathLike,
+    rows: Sequence[Sequence[np.ndarray | None]],
+    column_titles: Sequence[str] | None = None,
+    row_titles: Sequence[str] | None = None,
+    scale: float | None = None,
+) -> None:
+    """Writes `make_grid` of the same arguments to `path` (PNG), whole or not at all."""
+    sheet = Image.fromarray(make_grid(rows, column_titles, row_titles, scale))
+    with atomic.path(path) as temporary:
+        sheet.save(temporary, format="PNG")

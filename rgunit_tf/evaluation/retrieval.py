@@ -1,0 +1,156 @@
+"""Judges a retrieval model: P@10 as in paper §4.1, recall of the index, rank of the true counterfactual."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tensorflow as tf
+
+from rgunit_tf.evaluation import bootstrap
+from rgunit_tf.evaluation.attribute_classifier import as_float
+from rgunit_tf.evaluation.counterfactual import Counterfactuals
+from rgunit_tf.evaluation.measurement import measurement
+from rgunit_tf.evaluation.precision_at_k import precision_at_k, rank_of, recall_at_k
+from rgunit_tf.evaluation.translated import draw_targets
+from rgunit_tf.retrieval import make_index
+
+if TYPE_CHECKING:
+    from rgunit_tf.data import Dataset, Split
+    from rgunit_tf.retrieval import Gallery
+
+BATCH_SIZE = 64
+
+
+def embed_queries(model: Any, split: Split, targets: np.ndarray, seed: int) -> np.ndarray:
+    """Queries of all images of `split`: their content with a style of the target domain; float32 [N, D]."""
+    prior = model.prior
+    generator = np.random.default_rng([seed, 1])
+    embed = tf.function(model.embed_query, reduce_retracing=True)
+    queries, start = [], 0
+    for batch in split.batches(BATCH_SIZE, training=False):
+        count = len(batch["image"])
+        noise = generator.standard_normal((count, prior.style_dim)).astype(np.float32)
+        styles = prior.sample(targets[start : start + count], noise)
+        queries.append(embed(batch["image"], styles).numpy())
+        start += count
+    return np.concatenate(queries)
+
+
+def labels_of(ids: np.ndarray, dataset: Dataset, content: bool = False) -> np.ndarray | None:
+    """Labels of gallery images, float32 [N, A], NaN where they are not known; None if none is.
+
+    Args:
+      ids: of the gallery.
+      dataset: whose splits know the labels.
+      content: the attributes that define no domain, instead of those that do.
+    """
+    table: dict[str, np.ndarray] = {}
+    for split in (dataset.retrieval, dataset.train):
+        labels = split.content_labels if content else split.labels
+        if labels is not None:
+            table.update(zip(map(str, split.ids), labels, strict=True))
+    if not table:
+        return None
+    unknown = np.full_like(next(iter(table.values())), np.nan, dtype=np.float32)
+    return np.stack([table.get(str(name), unknown) for name in ids])
+
+
+def _precision_record(per_query: np.ndarray, k: int, meaning: str, seed: int, started: float) -> dict[str, Any]:
+    known = per_query[~np.isnan(per_query)]
+    return measurement(
+        known.mean() if len(known) else float("nan"),
+        bootstrap.mean_interval(known, seed) if len(known) else None,
+        len(known),
+        f"share of the {k} nearest gallery images whose {meaning}, one query a test image",
+        seed,
+        started,
+    )
+
+
+def evaluate_retrieval(
+    model: Any,
+    gallery: Gallery,
+    dataset: Dataset,
+    counterfactuals: Counterfactuals | None = None,
+    seed: int = 0,
+    k: int = 10,
+) -> dict[str, dict[str, Any]]:
+    """Every figure of a retrieval model and its gallery.
+
+    Args:
+      model: has `.prior`, `.embed_query(images, styles)` and `.embed_images(images)`.
+      gallery: the images that are searched.
+      dataset: its `.test` makes the queries, one an image, with target domains drawn from the test split.
+      counterfactuals: draws the truth, whose rank among the gallery is then reported.
+      seed: of targets, styles and resamples.
+      k: neighbours looked at; never more than the gallery holds.
+
+    Returns:
+      Records (see `measurement`) by name: `precision_at_<k>/attributes`, `/content` (where the data has attributes
+      that define no domain), `/average`, `/<attribute>`, `recall_at_<k>` and `counterfactual_rank`.
+    """
+    started = time.perf_counter()
+    k = min(k, gallery.size)
+    test = dataset.test
+    targets = draw_targets(test.labels, test.labels, seed)
+    queries = embed_queries(model, test, targets, seed)
+    found, _ = gallery.search(queries, k, exclude_ids=test.ids)
+    position = {str(name): row for row, name in enumerate(gallery.ids)}
+    rows = np.array([[position[str(name)] for name in line] for line in np.asarray(found).astype(str)])
+
+    records: dict[str, dict[str, Any]] = {}
+    averages = []
+    labels = labels_of(gallery.ids, dataset)
+    if labels is not None:
+        agreement = precision_at_k(targets, labels[rows])
+        for column, name in enumerate(dataset.schema.names):
+            records[f"precision_at_{k}/{name}"] = _precision_record(
+                agreement[:, column], k, f"{name} is as in the target domain", seed, started
+            )
+        averages.append(agreement.mean(axis=1))
+        records[f"precision_at_{k}/attributes"] = _precision_record(
+            averages[-1], k, "attributes are those of the target domain, mean over attributes", seed, started
+        )
+    content = labels_of(gallery.ids, dataset, content=True)
+    if content is not None and test.content_labels is not None:
+        averages.append(precision_at_k(test.content_labels, content[rows]).mean(axis=1))
+        records[f"precision_at_{k}/content"] = _precision_record(
+            averages[-1], k, f"{content.shape[1]} content attributes are those of the query image", seed, started
+        )
+    if len(averages) == 2:
+        records[f"precision_at_{k}/average"] = _precision_record(
+            np.mean(averages, axis=0), k, "attributes agree: mean of attributes and content", seed, started
+        )
+    records[f"recall_at_{k}"] = _recall_record(gallery, queries, rows, k, seed)
+    if counterfactuals is not None:
+        truth = counterfactuals.images(test.ids, targets)
+        records["counterfactual_rank"] = _rank_record(model, gallery, queries, truth, seed)
+    return records
+
+
+def _recall_record(gallery: Gallery, queries: np.ndarray, rows: np.ndarray, k: int, seed: int) -> dict[str, Any]:
+    started = time.perf_counter()
+    if gallery.index.is_exact:
+        recall, words = np.ones(len(rows)), "the index is exact"
+    else:
+        exact = make_index("exact", gallery.embeddings).search(tf.constant(queries), k)[1].numpy()
+        recall, words = recall_at_k(rows, exact), f"share of the {k} exact neighbours that the index found"
+    return measurement(recall.mean(), bootstrap.mean_interval(recall, seed), len(rows), words, seed, started)
+
+
+def _rank_record(model: Any, gallery: Gallery, queries: np.ndarray, truth: np.ndarray, seed: int) -> dict[str, Any]:
+    started = time.perf_counter()
+    embed = tf.function(model.embed_images, reduce_retracing=True)
+    embedded = [
+        embed(as_float(np.asarray(truth[start : start + BATCH_SIZE]))).numpy()
+        for start in range(0, len(truth), BATCH_SIZE)
+    ]
+    ranks = rank_of(queries, np.concatenate(embedded), np.asarray(gallery.embeddings))
+    generator = np.random.default_rng(seed)
+    draws = np.median(ranks[generator.integers(len(ranks), size=(200, len(ranks)))], axis=1)
+    words = f"median rank that the true counterfactual would take among {gallery.size} gallery images"
+    return measurement(
+        float(np.median(ranks)), tuple(np.quantile(draws, (0.025, 0.975))), len(ranks), words, seed, started
+    )

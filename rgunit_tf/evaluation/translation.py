@@ -1,0 +1,248 @@
+"""Judges a translation model on the test split: accuracy, distance to the counterfactual, distance to real images."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rgunit_tf.evaluation import accuracy, bootstrap, frechet
+from rgunit_tf.evaluation.counterfactual import Counterfactuals, mean_absolute_difference, structural_similarity
+from rgunit_tf.evaluation.measurement import measurement
+from rgunit_tf.evaluation.translated import draw_targets, translate_test_set
+
+if TYPE_CHECKING:
+    from rgunit_tf.data import Dataset
+    from rgunit_tf.evaluation.attribute_classifier import AttributeClassifier
+
+# Real images whose features stand for the real distribution, at most.
+REFERENCE_IMAGES = 10_000
+BATCH_SIZE = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class RealFeatures:
+    """The classifier's view of real images, computed once and shared by the evaluations of all stages.
+
+    Attributes:
+      train: features of real training images, [M, F].
+      test: features of real test images, [N, F].
+      test_decisions: attributes the classifier sees in real test images, 0/1 [N, K].
+    """
+
+    train: np.ndarray
+    test: np.ndarray
+    test_decisions: np.ndarray
+
+    @classmethod
+    def of(cls, dataset: Dataset, classifier: AttributeClassifier, seed: int = 0) -> RealFeatures:
+        """Runs the classifier over the test split and up to `REFERENCE_IMAGES` random training images."""
+        train = dataset.train
+        if len(train) > REFERENCE_IMAGES:
+            rows = np.random.default_rng(seed).choice(len(train), REFERENCE_IMAGES, replace=False)
+            train = train.subset(np.sort(rows))
+        pairs = [classifier(batch["image"]) for batch in dataset.test.batches(256, training=False)]
+        return cls(
+            classifier.features(train.batches(256, training=False)),
+            np.concatenate([features for _, features in pairs]),
+            classifier.decide(np.concatenate([scores for scores, _ in pairs])),
+        )
+
+
+@dataclasses.dataclass
+class _PerImage:
+    """What is kept of each translated image: a few numbers, never the pixels."""
+
+    scores: list[np.ndarray] = dataclasses.field(default_factory=list)
+    features: list[np.ndarray] = dataclasses.field(default_factory=list)
+    mask: list[np.ndarray] = dataclasses.field(default_factory=list)
+    moved: list[np.ndarray] = dataclasses.field(default_factory=list)
+    truth: dict[str, list[np.ndarray]] = dataclasses.field(
+        default_factory=lambda: {"l1": [], "l1_input": [], "ssim": [], "ssim_input": []}
+    )
+
+
+def _collect(
+    model: Any, dataset: Dataset, classifier: AttributeClassifier, targets: np.ndarray, truth: Any, seed: int
+) -> _PerImage:
+    kept = _PerImage()
+    for batch in translate_test_set(model, dataset.test, targets, seed, BATCH_SIZE):
+        scores, features = classifier(batch.outputs)
+        kept.scores.append(scores)
+        kept.features.append(features)
+        kept.mask.append(batch.masks.mean(axis=(1, 2, 3)))
+        kept.moved.append(mean_absolute_difference(batch.outputs, batch.inputs))
+        if truth is not None:
+            drawn = truth[batch.rows]
+            for name, images in (("", batch.outputs), ("_input", batch.inputs)):
+                kept.truth[f"l1{name}"].append(mean_absolute_difference(images, drawn))
+                kept.truth[f"ssim{name}"].append(structural_similarity(images, drawn))
+    return kept
+
+
+def _accuracy_records(
+    decided: np.ndarray, targets: np.ndarray, labels: np.ndarray, names: tuple[str, ...], words: str, seed: int
+) -> dict[str, dict[str, Any]]:
+    started = time.perf_counter()
+    right = (decided > 0.5) == (targets > 0.5)
+    records = {}
+    for column, name in enumerate(names):
+        interval = bootstrap.mean_interval(right[:, column], seed)
+        records[f"accuracy/{name}"] = measurement(
+            right[:, column].mean(), interval, len(right), f"accuracy; {words}", seed, started
+        )
+    per_image = right.mean(axis=1)
+    records["accuracy"] = measurement(
+        per_image.mean(),
+        bootstrap.mean_interval(per_image, seed),
+        len(right),
+        f"mean accuracy of {len(names)} attributes; {words}",
+        seed,
+        started,
+    )
+    exact = right.all(axis=1)
+    records["exact_match"] = measurement(
+        exact.mean(),
+        bootstrap.mean_interval(exact, seed),
+        len(right),
+        f"images with every attribute right; {words}",
+        seed,
+        started,
+    )
+    f1 = accuracy.attribute_f1(decided, targets)
+    changed = accuracy.changed_accuracy(decided, targets, labels)
+    for name, values, meaning in (
+        ("f1", f1, "F1"),
+        ("changed_accuracy", changed, "accuracy where the translation had to change the attribute"),
+    ):
+        for column, attribute in enumerate(names):
+            records[f"{name}/{attribute}"] = measurement(
+                values[column], None, len(right), f"{meaning}; {words}", seed, started
+            )
+        mean = accuracy.mean_of_defined(values)
+        records[name] = measurement(
+            float("nan") if mean is None else mean, None, len(right), f"mean {meaning}; {words}", seed, started
+        )
+    return records
+
+
+def _counterfactual_records(truth: dict[str, list[np.ndarray]], seed: int) -> dict[str, dict[str, Any]]:
+    started = time.perf_counter()
+    values = {name: np.concatenate(parts) for name, parts in truth.items()}
+    count = len(values["l1"])
+    words = "true counterfactual drawn by the avatars source"
+    ratio = measurement(
+        values["l1"].mean() / values["l1_input"].mean(),
+        bootstrap.ratio_interval(values["l1"], values["l1_input"], seed),
+        count,
+        f"mean L1 to the {words}, over that of the untouched input",
+        seed,
+        started,
+    )
+    records = {"counterfactual_l1_ratio": ratio}
+    meanings = {
+        "l1": "mean L1 distance in grey levels 0..255 of the translation",
+        "l1_input": "mean L1 distance in grey levels 0..255 of the untouched input",
+        "ssim": "SSIM by tf.image of the translation",
+        "ssim_input": "SSIM by tf.image of the untouched input",
+    }
+    for name, meaning in meanings.items():
+        records[f"counterfactual_{name}"] = measurement(
+            values[name].mean(),
+            bootstrap.mean_interval(values[name], seed),
+            count,
+            f"{meaning} to the {words}",
+            seed,
+            started,
+        )
+    return records
+
+
+def evaluate_translation(
+    model: Any,
+    dataset: Dataset,
+    classifier: AttributeClassifier,
+    counterfactuals: Counterfactuals | None = None,
+    seed: int = 0,
+    real: RealFeatures | None = None,
+) -> dict[str, dict[str, Any]]:
+    """Every figure of a translation or guided model; one translation of each test image.
+
+    Args:
+      model: see `translated.translate_test_set`.
+      dataset: its `.test` is translated, to label vectors that occur in `.train`.
+      classifier: trained on the real training images of `dataset`.
+      counterfactuals: draws the truth; without it those figures are left out.
+      seed: of targets, styles and resamples.
+      real: features of real images, from an earlier call with the same data and classifier.
+
+    Returns:
+      Records (see `measurement`) by name: accuracy, f1, changed_accuracy (each also as `<name>/<attribute>`),
+      exact_match, counterfactual_*, frechet_classifier_distance with its floor_ (real test against real training
+      images) and frechet_over_floor, kernel_classifier_distance, mask, change.
+    """
+    real = real or RealFeatures.of(dataset, classifier, seed)
+    labels = np.asarray(dataset.test.labels)
+    targets = draw_targets(labels, dataset.train.labels, seed)
+    truth = None if counterfactuals is None else counterfactuals.images(dataset.test.ids, targets)
+    started = time.perf_counter()
+    kept = _collect(model, dataset, classifier, targets, truth, seed)
+    seconds = time.perf_counter() - started
+
+    decided = classifier.decide(np.concatenate(kept.scores))
+    records = _accuracy_records(decided, targets, labels, classifier.schema.names, classifier.name, seed)
+    if truth is not None:
+        records.update(_counterfactual_records(kept.truth, seed))
+    against = "real training images"
+    features = np.concatenate(kept.features)
+    records.update(frechet.distances(features, real.train, classifier.name, seed, "", against))
+    records.update(frechet.distances(real.test, real.train, classifier.name, seed, "floor_", against))
+    floor = records["floor_frechet_classifier_distance"]["value"]
+    records["frechet_over_floor"] = measurement(
+        records["frechet_classifier_distance"]["value"] / floor,
+        None,
+        len(targets),
+        "Frechet distance of translations over that of as many real test images, both to real training images",
+        seed,
+        time.perf_counter(),
+    )
+    for name, parts, meaning in (
+        ("mask", kept.mask, "mean attention mask, 0..1"),
+        ("change", kept.moved, "mean L1 distance to the input, grey levels 0..255"),
+    ):
+        values = np.concatenate(parts)
+        interval = bootstrap.mean_interval(values, seed)
+        records[name] = measurement(values.mean(), interval, len(values), meaning, seed, started)
+    records["images_per_second"] = measurement(
+        len(targets) / seconds, None, len(targets), "translation and judgement together", seed, started
+    )
+    return records
+
+
+def judge(
+    model: Any,
+    dataset: Dataset,
+    classifier: AttributeClassifier,
+    counterfactuals: Counterfactuals | None = None,
+    seed: int = 0,
+    real: RealFeatures | None = None,
+) -> dict[str, Any]:
+    """The three figures that must hold at once, as plain numbers; arguments as in `evaluate_translation`.
+
+    Returns:
+      {"accuracy": {attribute: share}, "accuracy_mean", "changed_accuracy_mean", "counterfactual_ratio" (None without
+      `counterfactuals`), "frechet", "floor", "mask", "change"}.
+    """
+    records = evaluate_translation(model, dataset, classifier, counterfactuals, seed, real)
+    return {
+        "accuracy": {name: records[f"accuracy/{name}"]["value"] for name in classifier.schema.names},
+        "accuracy_mean": records["accuracy"]["value"],
+        "changed_accuracy_mean": records["changed_accuracy"]["value"],
+        "counterfactual_ratio": records.get("counterfactual_l1_ratio", {}).get("value"),
+        "frechet": records["frechet_classifier_distance"]["value"],
+        "floor": records["floor_frechet_classifier_distance"]["value"],
+        "mask": records["mask"]["value"],
+        "change": records["change"]["value"],
+    }

@@ -1,0 +1,79 @@
+"""Exact nearest neighbours by matrix products over blocks of rows; runs on any device and any TensorFlow server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from rgunit_tf.retrieval import index
+
+# Scores held at a time (2^22 floats are 16 MiB) and rows copied at a time (at 300 dimensions, 20 MiB).
+_SCORES = 2**22
+_ROWS = 2**14
+# Candidates beyond k. Rounding can swap rows whose distances are nearly equal; the distances of the candidates are
+# computed again without that error, so a row that belongs among the k nearest only has to be among the candidates.
+_SPARE = 8
+
+
+class ExactIndex(index.Index):
+    """Compares each query with every row, keeping the best so far; memory does not grow with the number of rows.
+
+    Args:
+      embeddings: float [N, D].
+      block: rows compared at a time; None lets it follow from the number of queries.
+    """
+
+    kind = "exact"
+    is_exact = True
+
+    def __init__(self, embeddings: Any, block: int | None = None, name: str | None = "exact_index"):
+        vectors = index.checked_embeddings(embeddings)
+        super().__init__(*vectors.shape, name=name)
+        if block is not None and block < 1:
+            raise ValueError(f"block={block} must be at least 1")
+        self._block = block
+        # Distances do not change when everything moves by the same vector, but their rounding error does: it is
+        # smallest around the origin.
+        center = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
+        norms = np.concatenate(
+            [np.square(vectors[i : i + _ROWS] - center).sum(axis=1) for i in range(0, self.size, _ROWS)]
+        )
+        self._embeddings = tf.Variable(vectors, trainable=False, name="embeddings")
+        self._center = tf.Variable(center, trainable=False, name="center")
+        self._norms = tf.Variable(norms, trainable=False, name="squared_norms")
+
+    @property
+    def embeddings(self) -> tf.Variable:
+        """The indexed vectors, float32 [N, D]."""
+        return self._embeddings
+
+    def options(self) -> dict[str, Any]:
+        """The arguments, JSON-ready, with which an index like this one is built."""
+        return {} if self._block is None else {"block": self._block}
+
+    def _candidate_rows(self, queries: tf.Tensor, k: tf.Tensor) -> tf.Tensor:
+        wanted = tf.minimum(k + _SPARE, self.size)
+        queries = queries - self._center
+        batch = tf.shape(queries)[0]
+        block = self._block or tf.clip_by_value(_SCORES // tf.maximum(batch, 1), 1, _ROWS)
+
+        def compare(start: tf.Tensor, best: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+            stop = tf.minimum(start + block, self.size)
+            # -|q - x|^2 without |q|^2, which is the same for all rows of a query and cannot change their order.
+            scores = 2.0 * tf.matmul(queries, self._embeddings[start:stop] - self._center, transpose_b=True)
+            scores, columns = tf.math.top_k(scores - self._norms[start:stop], tf.minimum(wanted, stop - start))
+            best = tf.concat([best, scores], axis=1)
+            rows = tf.concat([rows, columns + start], axis=1)
+            best, order = tf.math.top_k(best, tf.minimum(wanted, tf.shape(best)[1]))
+            return stop, best, tf.gather(rows, order, batch_dims=1)
+
+        _, _, rows = tf.while_loop(
+            lambda start, *_: start < self.size,
+            compare,
+            (tf.constant(0), tf.zeros([batch, 0]), tf.zeros([batch, 0], tf.int32)),
+            shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, None]), tf.TensorShape([None, None])),
+            parallel_iterations=1,
+        )
+        return rows

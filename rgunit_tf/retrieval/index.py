@@ -1,0 +1,155 @@
+"""What every index over the gallery's embeddings does: find the k nearest rows by Euclidean distance, in-graph."""
+
+from __future__ import annotations
+
+import abc
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from rgunit_tf.errors import UserError
+
+KINDS = ("exact", "scann")
+
+
+def check_count(k: int | tf.Tensor, available: int, what: str) -> tf.Tensor:
+    """`k` as an int32 scalar, once it is known to lie in 1..`available`.
+
+    Args:
+      k: how many rows are wanted; a number or an integer scalar tensor.
+      available: how many there are.
+      what: names the rows in the message, such as "rows of the index".
+
+    Raises:
+      UserError: `k` is known now (a number, or any eager tensor) and out of range.
+      tf.errors.InvalidArgumentError: when the graph runs with a `k` that is out of range.
+    """
+    known = tf.get_static_value(k)
+    message = f"the number of neighbors must be from 1 to {available}, the {what}; ask for fewer or add images"
+    if known is not None:
+        if not 1 <= int(known) <= available:
+            raise UserError(f"neighbors={int(known)}: {message}")
+        return tf.constant(int(known), tf.int32)
+    k = tf.cast(k, tf.int32)
+    checks = [
+        tf.debugging.assert_greater_equal(k, 1, message),
+        tf.debugging.assert_less_equal(k, available, message),
+    ]
+    with tf.control_dependencies(checks):
+        return tf.identity(k)
+
+
+def checked_embeddings(embeddings: Any) -> np.ndarray:
+    """`embeddings` as a float32 array [N, D].
+
+    Raises:
+      UserError: there is no row, or a value is not finite.
+      ValueError: the array is not a matrix.
+    """
+    embeddings = np.ascontiguousarray(embeddings, np.float32)
+    if embeddings.ndim != 2:
+        raise ValueError(f"embeddings must be a matrix [N, D], not of shape {embeddings.shape}")
+    if not embeddings.shape[0]:
+        raise UserError("gallery: it holds no image; give a retrieval set with at least one")
+    if not np.isfinite(embeddings).all():
+        row = int(np.argmin(np.isfinite(embeddings).all(axis=1)))
+        raise UserError(f"gallery: the embedding of row {row} is not finite; train the retrieval model again")
+    return embeddings
+
+
+class Index(tf.Module, abc.ABC):
+    """Finds the rows of a matrix of embeddings that are nearest to a query.
+
+    A subclass proposes candidate rows; this class computes their distances directly from the differences, so that
+    every kind of index reports the same distance for the same row, and orders them.
+
+    Create it outside of a distribution strategy's scope: the variables are constants and need no copy per replica.
+    """
+
+    kind: str
+    is_exact: bool
+
+    def __init__(self, size: int, dimension: int, name: str | None = None):
+        super().__init__(name=name)
+        self.size = size
+        self.dimension = dimension
+
+    @property
+    @abc.abstractmethod
+    def embeddings(self) -> tf.Variable:
+        """The indexed vectors, float32 [N, D]."""
+
+    @abc.abstractmethod
+    def _candidate_rows(self, queries: tf.Tensor, k: tf.Tensor) -> tf.Tensor:
+        """Rows among which the nearest are: int32 [B, c], c >= k, each row at most once a query; B may be 0."""
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What must be stored beside the embeddings to get this index back without building it again."""
+        return {}
+
+    def options(self) -> dict[str, Any]:
+        """The arguments, JSON-ready, with which an index like this one is built."""
+        return {}
+
+    def search(self, queries: tf.Tensor, k: int | tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The k nearest rows of each query, nearest first; of equal distances the lower row comes first.
+
+        Args:
+          queries: float32 [B, D]; B may be 0.
+          k: how many rows, from 1 to `size`; may be a tensor that the graph decides.
+
+        Returns:
+          (distances, rows): float32 [B, k], Euclidean; int32 [B, k]. No gradient flows through them.
+
+        Raises:
+          UserError: the queries have another dimension, or `k` is known and out of range.
+          tf.errors.InvalidArgumentError: `k` turns out of range when the graph runs.
+        """
+        queries = tf.stop_gradient(tf.convert_to_tensor(queries, tf.float32))
+        if queries.shape.rank != 2 or queries.shape[1] not in (None, self.dimension):
+            raise UserError(
+                f"index: queries of shape {queries.shape} do not fit embeddings of {self.dimension} dimensions; "
+                "build the gallery with the retrieval model that makes the queries"
+            )
+        static_k = tf.get_static_value(k)
+        k = check_count(k, self.size, "rows of the index")
+        distances, rows = self._rank(queries, self._candidate_rows(queries, k), k)
+        for result in (distances, rows):
+            result.set_shape([queries.shape[0], static_k])
+        return tf.stop_gradient(distances), rows
+
+    def _rank(self, queries: tf.Tensor, rows: tf.Tensor, k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        # The form |q|^2 - 2qx + |x|^2 that searches use loses all digits where q is near x; the difference does not.
+        # One candidate a step, since [B, c, D] at once would be large for a large c.
+        rows = tf.sort(rows, axis=1)
+        squares = tf.map_fn(
+            lambda column: tf.reduce_sum(tf.math.squared_difference(queries, tf.gather(self.embeddings, column)), -1),
+            tf.transpose(rows),
+            fn_output_signature=tf.TensorSpec([None], tf.float32),
+        )
+        # top_k puts the lower position first among equals, which is the lower row, as the rows are sorted.
+        negated, order = tf.math.top_k(-tf.transpose(squares), k)
+        return tf.sqrt(-negated), tf.gather(rows, order, batch_dims=1)
+
+
+def make_index(kind: str, embeddings: Any, **options: Any) -> Index:
+    """Builds an index.
+
+    Args:
+      kind: "exact" (any TensorFlow, any server) or "scann" (faster from about 10,000 rows on; needs ScaNN's ops).
+      embeddings: float [N, D].
+      **options: passed to `ExactIndex` or `ScannIndex`.
+
+    Raises:
+      UserError: no such kind, ScaNN is not installed, or embeddings that cannot be searched.
+    """
+    if kind == "exact":
+        from rgunit_tf.retrieval.exact_index import ExactIndex
+
+        return ExactIndex(embeddings, **options)
+    if kind == "scann":
+        from rgunit_tf.retrieval.scann_index import ScannIndex
+
+        return ScannIndex(embeddings, **options)
+    raise UserError(f"index={kind!r} must be one of {', '.join(KINDS)}")

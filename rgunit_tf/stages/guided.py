@@ -1,0 +1,141 @@
+"""Stage 3: the translation model, fine-tuned with the content of retrieved images (paper §3.3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from rgunit_tf.errors import UserError
+from rgunit_tf.models.fusion import Fusion
+from rgunit_tf.retrieval.gallery import Gallery
+from rgunit_tf.stages.noise import StepNoise
+from rgunit_tf.stages.retrieval import RetrievalModel
+from rgunit_tf.stages.translation import TranslationModel
+
+MODES = ("retrieved", "random")
+
+
+class GuidedModel(TranslationModel):
+    """Translates with the help of real images of the target domain: RG-UNIT.
+
+    Starts as exactly the translation model. Ec, Es and R stay as they are (the gallery's embeddings rely on them);
+    the fusion, G and D are trained.
+
+    Args:
+      translation: the trained stage 1; its weights are copied.
+      retrieval: the trained stage 2.
+      gallery: the images to retrieve from.
+      neighbors: r of Eq. 9; with 0 the model is the translation model.
+      mode: `retrieved`, or `random` images in the neighbours' place (paper Table 2).
+      content_cache_mb: the gallery's contents are computed once and held if they take no more than this, MiB;
+        otherwise neighbours are encoded anew each time.
+
+    Raises:
+      UserError: more neighbours than the gallery has besides an image itself, or an unknown mode.
+    """
+
+    def __init__(
+        self,
+        translation: TranslationModel,
+        retrieval: RetrievalModel,
+        gallery: Gallery | None,
+        neighbors: int = 3,
+        mode: str = "retrieved",
+        content_cache_mb: int = 1024,
+    ):
+        if mode not in MODES:
+            raise UserError(f"mode={mode!r}; known: {', '.join(MODES)}")
+        if neighbors and gallery is None:
+            raise UserError(f"neighbors={neighbors} needs a gallery")
+        if neighbors and neighbors >= gallery.size:
+            raise UserError(
+                f"neighbors={neighbors} but the gallery holds {gallery.size} images; use fewer neighbors or more images"
+            )
+        super().__init__(
+            translation.schema,
+            translation.image_size,
+            translation.seed,
+            float(translation.mask_strength),
+            **translation.architecture,
+        )
+        self._name = "guided"
+        self.retrieval, self.gallery = retrieval, gallery
+        self.neighbors, self.mode = neighbors, mode
+        self.loss_settings = translation.loss_settings
+        for mine, theirs in zip(self._copied_parts(self), self._copied_parts(translation), strict=True):
+            mine.set_weights(theirs.get_weights())
+        self.content_encoder.trainable = self.style_encoder.trainable = False
+        self.fusion = Fusion(self.content_encoder.channels)
+        if neighbors:
+            side = self.image_size // self.content_encoder.stride
+            content = tf.zeros((1, side, side, self.fusion.channels))
+            self.fusion(content, tf.stack([content] * neighbors, 1))
+        self._cached_contents = self._cache_contents(content_cache_mb) if neighbors else None
+
+    @staticmethod
+    def _copied_parts(model: TranslationModel) -> list[tf.keras.Model]:
+        return [model.content_encoder, model.style_encoder, model.decoder, model.discriminator]
+
+    def _cache_contents(self, budget_mb: int) -> tf.Tensor | None:
+        side = self.image_size // self.content_encoder.stride
+        if self.gallery.size * side * side * self.fusion.channels * 4 > budget_mb * 2**20:
+            return None
+        encode = tf.function(self._encode_rows, reduce_retracing=True)
+        starts = range(0, self.gallery.size, 64)
+        return tf.concat([encode(tf.range(start, min(start + 64, self.gallery.size))) for start in starts], 0)
+
+    @property
+    def generator_variables(self) -> list[tf.Variable]:
+        """What the generator's loss trains here: the fusion and G."""
+        return [*self.fusion.trainable_variables, *self.decoder.trainable_variables]
+
+    @property
+    def networks(self) -> dict[str, tf.keras.Model]:
+        """The networks by name, as they are saved."""
+        return {**super().networks, **({"fusion": self.fusion} if self.neighbors else {})}
+
+    def guide(self, content: tf.Tensor, styles: tf.Tensor, ids: tf.Tensor, noise: StepNoise | None) -> tf.Tensor:
+        """Eq. 9: the input's content fused with that of the images retrieved for it and the style."""
+        if not self.neighbors:
+            return content
+        rows = self.neighbor_rows(content, styles, ids, noise)
+        return self.fusion(content, self._contents(rows))
+
+    def neighbor_rows(
+        self, content: tf.Tensor, styles: tf.Tensor, ids: tf.Tensor, noise: StepNoise | None = None
+    ) -> tf.Tensor:
+        """Gallery rows of the r images that guide each translation, the nearest first; int32 [B, r].
+
+        Args:
+          content: float [B, h, w, C].
+          styles: float [B, S].
+          ids: string [B]; an image of the gallery with that name is not retrieved.
+          noise: source of the random rows in mode `random`.
+        """
+        exclude = self.gallery.rows_of(ids)
+        if self.mode == "random":
+            count = tf.shape(content)[0]
+            noise = noise or StepNoise(self.seed, tf.zeros((), tf.int64), count)
+            return self.gallery.random_rows(noise.seeds(count), self.neighbors, exclude)
+        queries = tf.stop_gradient(self.retrieval.embed(content, styles))
+        return self.gallery.search_rows(queries, self.neighbors, exclude)[1]
+
+    def neighbors_for(self, images: tf.Tensor, styles: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
+        """Gallery rows that guide the translation of images [B, H, W, 3] in [-1, 1] to styles [B, S]; int32 [B, r]."""
+        return self.neighbor_rows(self.content_encoder(images), styles, ids)
+
+    def _contents(self, rows: tf.Tensor) -> tf.Tensor:
+        """Contents of gallery rows [B, r] -> [B, r, h, w, C]."""
+        if self._cached_contents is not None:
+            return tf.gather(self._cached_contents, rows)
+        contents = self._encode_rows(tf.reshape(rows, (-1,)))
+        return tf.reshape(contents, (-1, self.neighbors, *contents.shape[1:]))
+
+    def _encode_rows(self, rows: tf.Tensor) -> tf.Tensor:
+        images = tf.cast(self.gallery.images(rows), tf.float32) / 127.5 - 1.0
+        return tf.stop_gradient(self.content_encoder(images))
+
+    def get_config(self) -> dict[str, Any]:
+        """Settings of this stage; the models and the gallery it is built from are saved on their own."""
+        return {"neighbors": self.neighbors, "mode": self.mode}

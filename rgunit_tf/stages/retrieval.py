@@ -1,0 +1,133 @@
+"""Stage 2: the retrieval model, trained on triplets of translated images (paper §3.2)."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from rgunit_tf import config as settings_module
+from rgunit_tf.models.retrieval_network import RetrievalNetwork
+from rgunit_tf.stages import optimization
+from rgunit_tf.stages.noise import StepNoise
+from rgunit_tf.stages.tracking import TermMeans
+from rgunit_tf.stages.translation import TranslationModel
+
+
+class RetrievalModel(tf.keras.Model):
+    """Embeds (content, style) so that real images of a content and a domain lie near the query for them.
+
+    Args:
+      translation: a trained translation model; it stays as it is.
+      seed: of the noise in training; weights follow Keras' global seed.
+      **architecture: `embedding_dim`, `hidden`, `content_channels` and `dropout` of `config.SETTINGS["retrieval"]`.
+    """
+
+    def __init__(self, translation: TranslationModel, seed: int = 0, **architecture: Any):
+        super().__init__(name="retrieval")
+        settings = settings_module.group_settings("retrieval", architecture)
+        self.translation, self.seed = translation, seed
+        self.architecture = {
+            name: getattr(settings, name) for name in ("embedding_dim", "hidden", "content_channels", "dropout")
+        }
+        self.network = RetrievalNetwork(**self.architecture)
+        self.step = tf.Variable(
+            0, trainable=False, dtype=tf.int64, name="step", aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
+        )
+        self.embed_images(tf.zeros((1, translation.image_size, translation.image_size, 3)))
+        self.built = True
+
+    @property
+    def generator_variables(self) -> list[tf.Variable]:
+        """What the triplet loss trains: R alone."""
+        return self.network.trainable_variables
+
+    def compile(self, optimizer: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+        """Sets the optimiser, the margin and the negatives.
+
+        Args:
+          optimizer: settings of `config.SETTINGS["retrieval"]` that differ from the defaults.
+          **kwargs: for `keras.Model.compile`.
+        """
+        self.optimizer_settings = settings_module.group_settings("retrieval", optimizer)
+        self.strategies = tuple(self.optimizer_settings.negatives)
+        self.network_optimizer = optimization.make_optimizer(self.optimizer_settings, average=True)
+        super().compile(optimizer=self.network_optimizer, **kwargs)
+        self.network_optimizer.build(self.generator_variables)
+        terms = ("triplet_loss", "satisfied", *(f"loss_{name}" for name in self.strategies))
+        self.term_means = TermMeans((*terms, "gradient_norm", "learning_rate"))
+        self.test_term_means = TermMeans(terms)
+
+    @property
+    def metrics(self) -> list[tf.keras.metrics.Metric]:
+        """Reset by Keras at the start of each epoch."""
+        return [self.term_means, self.test_term_means] if hasattr(self, "term_means") else []
+
+    def get_metrics_result(self) -> dict[str, tf.Tensor]:
+        """Nothing: Keras then logs what the step itself returns, instead of training and test means mixed."""
+        return {}
+
+    def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """One update of R on the triplets of a batch; batches as for `TranslationModel.train_step`."""
+        noise = StepNoise(self.seed, self.step, tf.shape(batch["image"])[0])
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        samples = self.triplets(batch, noise)
+        dropout_noise = [noise.uniform(samples.count, self.network.hidden_units) for _ in self.network.hidden]
+        with tf.GradientTape() as tape:
+            terms = self.loss_terms(samples, dropout_noise)
+            loss = terms["triplet_loss"] / replicas
+        terms["learning_rate"] = self.network_optimizer.learning_rate
+        terms["gradient_norm"] = optimization.apply_clipped(
+            self.network_optimizer,
+            tape.gradient(loss, self.generator_variables),
+            self.generator_variables,
+            self.optimizer_settings.clip_norm,
+        )
+        self.step.assign_add(1)
+        self.term_means.update_state(terms)
+        return self.term_means.result()
+
+    def test_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Loss terms on a batch, without an update; targets are the labels of the next image in the batch."""
+        batch = {"target": tf.roll(batch["label"], 1, axis=0), **batch}
+        noise = StepNoise(self.seed + 1, tf.zeros((), tf.int64), tf.shape(batch["image"])[0])
+        self.test_term_means.update_state(self.loss_terms(self.triplets(batch, noise), None))
+        return self.test_term_means.result()
+
+    def embed(self, content: tf.Tensor, styles: tf.Tensor) -> tf.Tensor:
+        """Embeds content [B, h, w, C] and styles [B, S] -> float32 [B, embedding_dim]."""
+        return self.network((content, styles))
+
+    def embed_images(self, images: tf.Tensor) -> tf.Tensor:
+        """Embeds images, float [B, H, W, 3] in [-1, 1], by their own content and style: what a gallery holds."""
+        return self.embed(self.translation.content_encoder(images), self.translation.style_encoder(images)[0])
+
+    def embed_query(self, images: tf.Tensor, styles: tf.Tensor) -> tf.Tensor:
+        """Embeds the question for the content of `images` [B, H, W, 3] in the domain of `styles` [B, S]."""
+        return self.embed(self.translation.content_encoder(images), styles)
+
+    def call(self, images: tf.Tensor) -> tf.Tensor:
+        """Same as `embed_images`."""
+        return self.embed_images(images)
+
+    @property
+    def networks(self) -> dict[str, tf.keras.Model]:
+        """The network by name, as it is saved."""
+        return {"network": self.network}
+
+    @property
+    def training_state(self) -> dict[str, Any]:
+        """All that a resumed run needs, by name."""
+        return {**self.networks, "network_optimizer": self.network_optimizer, "step": self.step}
+
+    @contextlib.contextmanager
+    def averaged_weights(self) -> Iterator[None]:
+        """Within the block R holds the moving average of its weights."""
+        with optimization.averaged(self.network_optimizer, self.generator_variables):
+            yield
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments but the translation model, which is saved on its own."""
+        return {"seed": self.seed, **self.architecture}

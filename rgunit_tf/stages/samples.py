@@ -1,0 +1,112 @@
+"""Image grids of a model on fixed inputs: input, translations to several domains, mask, reconstruction, neighbours."""
+
+from __future__ import annotations
+
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+from rgunit_tf.data.split import Split
+from rgunit_tf.domains import AttributeSchema
+from rgunit_tf.evaluation import grid
+from rgunit_tf.stages.guided import GuidedModel
+from rgunit_tf.stages.translation import TranslationModel, to_uint8
+
+
+def domain_changes(schema: AttributeSchema, labels: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    """One change a column: each member of a group is set, every other attribute is switched.
+
+    Args:
+      schema: K attributes.
+      labels: float [B, K], what the images have.
+
+    Returns:
+      Column titles and target labels float32 [B, K].
+    """
+    grouped = {name for group in schema.groups for name in group}
+    columns = []
+    for index, name in enumerate(schema.names):
+        if name in grouped:
+            targets = [schema.apply(label, [name]) for label in labels]
+            columns.append((name, np.stack(targets)))
+        else:
+            targets = [schema.apply(label, [f"-{name}" if label[index] > 0.5 else name]) for label in labels]
+            columns.append((f"{name} switched", np.stack(targets)))
+    return columns
+
+
+def sample_rows(
+    model: TranslationModel, images: np.ndarray, labels: np.ndarray, ids: np.ndarray, seed: int = 0
+) -> tuple[list[str], list[list[np.ndarray]]]:
+    """Columns titles and a row of pictures an image.
+
+    Args:
+      model: a translation or guided model.
+      images: uint8 [B, H, W, 3].
+      labels: float [B, K].
+      ids: names [B].
+      seed: of the styles; the same ones for every column.
+    """
+    x = tf.cast(images, tf.float32) / 127.5 - 1.0
+    names = tf.constant(ids)
+    noise = tf.random.stateless_normal((len(images), model.prior.style_dim), [seed, 0])
+    titles, columns = ["input"], [images]
+    for title, targets in domain_changes(model.schema, labels):
+        styles = model.prior.sample(targets, noise)
+        translated, masks = model.translate_with_style(x, styles, names)
+        titles.append(title)
+        columns.append(to_uint8(translated).numpy())
+    titles.append(f"mask of {titles[-1]}")
+    columns.append(np.repeat((masks.numpy() * 255).astype(np.uint8), 3, axis=-1))
+    mean, _ = model.style_encoder(x)
+    titles.append("reconstruction")
+    columns.append(to_uint8(model.translate_with_style(x, mean, names)[0]).numpy())
+    if isinstance(model, GuidedModel) and model.neighbors:
+        rows = model.neighbors_for(x, styles, names)
+        neighbors = model.gallery.images(rows).numpy()
+        for rank in range(model.neighbors):
+            titles.append(f"neighbor {rank + 1} for {titles[len(model.schema.names)]}")
+            columns.append(neighbors[:, rank])
+    return titles, [[column[row] for column in columns] for row in range(len(images))]
+
+
+class Samples(tf.keras.callbacks.Callback):
+    """Writes an image grid, and shows it in TensorBoard, every so many steps.
+
+    Args:
+      split: its first images are used.
+      directory: where `<step>.png` goes.
+      every: steps between two grids.
+      writer: TensorBoard writer, if any.
+      count: images in the grid.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        directory: pathlib.Path,
+        every: int,
+        writer: tf.summary.SummaryWriter | None = None,
+        count: int = 8,
+    ):
+        super().__init__()
+        self.every, self.directory, self.writer = every, directory, writer
+        count = min(count, len(split))
+        self.images = np.stack([split.image(index) for index in range(count)])
+        self.labels, self.ids = split.labels[:count], split.ids[:count]
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Draws the grid where it is time to."""
+        if int(self.model.step) % self.every == 0:
+            self.draw()
+
+    def draw(self) -> None:
+        """Draws the grid of the present step, with the averaged weights."""
+        step = int(self.model.step)
+        with self.model.averaged_weights():
+            titles, rows = sample_rows(self.model, self.images, self.labels, self.ids)
+        grid.save_grid(self.directory / f"{step:07d}.png", rows, titles)
+        if self.writer is not None:
+            with self.writer.as_default():
+                tf.summary.image("samples", grid.make_grid(rows, titles)[None], step=step)

@@ -1,0 +1,32 @@
+"""Averages of all terms of a step in one metric, so that logging costs one addition a step."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+
+class TermMeans(tf.keras.metrics.Metric):
+    """Means of named scalars over the steps since the last reset; `result` is a dict.
+
+    Args:
+      names: the terms, in the order of the vector that `update_state` takes.
+    """
+
+    def __init__(self, names: tuple[str, ...], name: str = "terms"):
+        super().__init__(name=name)
+        self.names = names
+        self.total = self.add_weight("total", (len(names) + 1,), initializer="zeros")
+
+    def update_state(self, terms: dict[str, tf.Tensor]) -> None:
+        """Adds one step: a float scalar for each name."""
+        values = [tf.cast(terms[name], tf.float32) for name in self.names]
+        self.total.assign_add(tf.stack([*values, tf.ones(())]))
+
+    def reset_state(self) -> None:
+        """Starts a new mean."""
+        self.total.assign(tf.zeros_like(self.total))
+
+    def result(self) -> dict[str, tf.Tensor]:
+        """Mean of each term."""
+        means = self.total[:-1] / tf.maximum(self.total[-1], 1.0)
+        return dict(zip(self.names, tf.unstack(means, len(self.names)), strict=True))

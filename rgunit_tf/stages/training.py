@@ -1,0 +1,173 @@
+"""Trains the stages of a workdir, each from where it stands (paper §3: translation, retrieval, guided)."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+import ml_collections
+import tensorflow as tf
+from absl import logging
+
+from rgunit_tf.data.split import Dataset
+from rgunit_tf.distribution import make_strategy
+from rgunit_tf.errors import UserError
+from rgunit_tf.retrieval.gallery import Gallery
+from rgunit_tf.stages import saving
+from rgunit_tf.stages.callbacks import Checkpoints, History, Progress
+from rgunit_tf.stages.guided import GuidedModel
+from rgunit_tf.stages.retrieval import RetrievalModel
+from rgunit_tf.stages.samples import Samples
+from rgunit_tf.stages.translation import TranslationModel
+from rgunit_tf.workdir import STAGES, Workdir
+
+SHOWN = {
+    "translation": ("generator_loss", "discriminator_loss", "cycle", "domain_g"),
+    "retrieval": ("triplet_loss", "satisfied"),
+    "guided": ("generator_loss", "discriminator_loss", "cycle", "domain_g"),
+}
+"""Terms beside the progress bar."""
+
+
+def train(workdir: Workdir, last_stage: str, dataset: Dataset) -> None:
+    """Trains the stages up to `last_stage` that the workdir does not hold yet.
+
+    Args:
+      workdir: claimed for its config.
+      last_stage: `translation`, `retrieval` or `guided`.
+      dataset: what `workdir.dataset()` gives.
+    """
+    config = workdir.config
+    strategy = make_strategy(config.train.strategy)
+    finished = workdir.finished_stages()
+    for name in STAGES[: STAGES.index(last_stage) + 1]:
+        if name in finished:
+            logging.info("%s: finished before", name)
+            continue
+        tf.keras.utils.set_random_seed(config.train.seed)
+        with strategy.scope():
+            model = _BUILDERS[name](workdir, config, dataset)
+        _fit(workdir, name, model, dataset)
+        tf.keras.backend.clear_session()
+
+
+def _build_translation(workdir: Workdir, config: ml_collections.ConfigDict, dataset: Dataset) -> TranslationModel:
+    model = TranslationModel(dataset.schema, config.data.image_size, config.train.seed, **config.model)
+    model.compile(config.translation, config.loss)
+    return model
+
+
+def _build_retrieval(workdir: Workdir, config: ml_collections.ConfigDict, dataset: Dataset) -> RetrievalModel:
+    names = ("embedding_dim", "hidden", "content_channels", "dropout")
+    architecture = {name: config.retrieval[name] for name in names}
+    model = RetrievalModel(workdir.load_stage("translation"), config.train.seed, **architecture)
+    model.compile(config.retrieval)
+    return model
+
+
+def _build_guided(workdir: Workdir, config: ml_collections.ConfigDict, dataset: Dataset) -> GuidedModel:
+    retrieval = workdir.load_stage("retrieval")
+    gallery = gallery_of(workdir, retrieval, dataset) if config.guided.neighbors else None
+    model = GuidedModel(
+        retrieval.translation,
+        retrieval,
+        gallery,
+        config.guided.neighbors,
+        config.guided.mode,
+        config.guided.content_cache_mb,
+    )
+    model.compile(config.guided, config.loss)
+    return model
+
+
+_BUILDERS: dict[str, Callable[..., Any]] = {
+    "translation": _build_translation,
+    "retrieval": _build_retrieval,
+    "guided": _build_guided,
+}
+
+
+def gallery_of(workdir: Workdir, retrieval: RetrievalModel, dataset: Dataset) -> Gallery:
+    """The workdir's gallery; embeds and indexes the retrieval set where there is none yet."""
+    folder = workdir.stage("retrieval") / "gallery"
+    if not folder.exists():
+        index = workdir.config.retrieval.index
+        Gallery.build(retrieval, dataset.retrieval, index).save(folder)
+    return workdir.gallery()
+
+
+def _fit(workdir: Workdir, name: str, model: Any, dataset: Dataset) -> None:
+    config = workdir.config
+    settings, directory = config[name], workdir.stage(name)
+    manager = tf.train.CheckpointManager(
+        tf.train.Checkpoint(**model.training_state),
+        str(directory / "checkpoints"),
+        max_to_keep=config.train.keep_checkpoints,
+        checkpoint_name="step",
+    )
+    _restore(manager)
+    started = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        writer = None
+        if config.train.tensorboard:
+            writer = tf.summary.create_file_writer(str(directory / "logs" / "samples"))
+            stack.callback(writer.close)
+        checkpoints = Checkpoints(manager, config.train.checkpoint_every)
+        callbacks = [History(directory / "history.csv"), Progress(settings.steps, SHOWN[name]), checkpoints]
+        samples = None
+        if isinstance(model, TranslationModel):
+            split = dataset.validation if len(dataset.validation) else dataset.train
+            samples = Samples(split, directory / "samples", config.train.sample_every, writer)
+            callbacks.append(samples)
+        if config.train.tensorboard:
+            callbacks.append(tf.keras.callbacks.TensorBoard(directory / "logs", write_graph=False))
+        _fit_steps(model, settings, config, dataset, callbacks)
+        checkpoints.save()
+        if samples:
+            samples.draw()
+    saving.save(model, directory / "final", {"steps": settings.steps, "seconds": time.monotonic() - started})
+
+
+def _fit_steps(
+    model: Any,
+    settings: ml_collections.ConfigDict,
+    config: ml_collections.ConfigDict,
+    dataset: Dataset,
+    callbacks: list[tf.keras.callbacks.Callback],
+) -> None:
+    """Keras epochs of `log_every` steps up to the stage's last step, the last epoch being shorter where need be."""
+    every = config.train.log_every
+    while int(model.step) < settings.steps:
+        step = int(model.step)
+        # After a stop between two logged steps the first epoch is the rest of the one that was broken off.
+        count = min(every - step % every, settings.steps - step)
+        epochs = (settings.steps - step) // every if count == every else 1
+        batches = dataset.train.stream(settings.batch_size, config.train.seed, start_step=step)
+        done = step // every
+        model.fit(
+            batches,
+            initial_epoch=done,
+            epochs=done + epochs,
+            steps_per_epoch=count,
+            callbacks=callbacks,
+            verbose=0,
+        )
+
+
+def _restore(manager: tf.train.CheckpointManager) -> None:
+    """Restores the newest checkpoint that is whole.
+
+    Raises:
+      UserError: there are checkpoints, and none is whole.
+    """
+    for path in reversed(manager.checkpoints):
+        try:
+            manager.checkpoint.restore(path).assert_existing_objects_matched()
+            logging.info("resuming from %s", path)
+            return
+        except (tf.errors.OpError, AssertionError, ValueError) as error:
+            logging.warning("%s is damaged (%s); trying the one before", path, str(error).splitlines()[0])
+    if manager.checkpoints:
+        raise UserError(f"{manager.directory}: no checkpoint is whole; delete the folder to train the stage anew")
