@@ -17,28 +17,48 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-_MODULES = ("config", "data", "domains", "evaluation", "losses", "models", "retrieval", "serving", "stages")
+__all__ = [
+    "AttributeSchema",
+    "ExactIndex",
+    "Gallery",
+    "GuidedModel",
+    "RetrievalModel",
+    "ScannIndex",
+    "TranslationModel",
+    "UserError",
+    "config",
+    "data",
+    "default_config",
+    "domains",
+    "evaluation",
+    "losses",
+    "models",
+    "retrieval",
+    "serving",
+    "stages",
+]
 
+# Name -> module; the other public names are modules themselves.
 _HOMES = {
-    "AttributeSchema": "rgunit_tf.domains",
-    "ExactIndex": "rgunit_tf.retrieval",
-    "Gallery": "rgunit_tf.retrieval",
-    "GuidedModel": "rgunit_tf.stages.guided",
-    "RetrievalModel": "rgunit_tf.stages.retrieval",
-    "ScannIndex": "rgunit_tf.retrieval",
-    "TranslationModel": "rgunit_tf.stages.translation",
-    "UserError": "rgunit_tf.errors",
-    "default_config": "rgunit_tf.config",
+    "AttributeSchema": "domains",
+    "ExactIndex": "retrieval.exact_index",
+    "Gallery": "retrieval.gallery",
+    "GuidedModel": "stages.guided",
+    "RetrievalModel": "stages.retrieval",
+    "ScannIndex": "retrieval.scann_index",
+    "TranslationModel": "stages.translation",
+    "UserError": "errors",
+    "default_config": "config",
 }
-
-__all__ = sorted([*_MODULES, *_HOMES, "__version__"])
 
 if TYPE_CHECKING:
     from rgunit_tf import config, data, domains, evaluation, losses, models, retrieval, serving, stages
     from rgunit_tf.config import default_config
     from rgunit_tf.domains import AttributeSchema
     from rgunit_tf.errors import UserError
-    from rgunit_tf.retrieval import ExactIndex, Gallery, ScannIndex
+    from rgunit_tf.retrieval.exact_index import ExactIndex
+    from rgunit_tf.retrieval.gallery import Gallery
+    from rgunit_tf.retrieval.scann_index import ScannIndex
     from rgunit_tf.stages.guided import GuidedModel
     from rgunit_tf.stages.retrieval import RetrievalModel
     from rgunit_tf.stages.translation import TranslationModel
@@ -46,13 +66,14 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> Any:
     """Imports a public name on first use (PEP 562)."""
-    if name in _MODULES:
-        return importlib.import_module(f"rgunit_tf.{name}")
     if name in _HOMES:
-        value = getattr(importlib.import_module(_HOMES[name]), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module 'rgunit_tf' has no attribute {name!r}")
+        value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    elif name in __all__:
+        value = importlib.import_module(f"{__name__}.{name}")
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:

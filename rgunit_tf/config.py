@@ -65,7 +65,7 @@ def _optimizer(steps: int, batch_size: int, learning_rate: float) -> dict[str, S
 SETTINGS: dict[str, dict[str, Setting]] = {
     "data": {
         "source": Setting("avatars", "where images come from", choices=("avatars", "celeba", "folder", "tfrecord")),
-        "root": Setting("", "folder of the images; `avatars` draws into it (empty: beside the workdirs)"),
+        "root": Setting("", "folder of the images; `avatars` draws into it (empty: in the user's cache folder)"),
         "image_size": Setting(128, "side of the square images, pixels", low=8, high=2048),
         "attributes": Setting(
             ("Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young"),
@@ -113,6 +113,9 @@ SETTINGS: dict[str, dict[str, Setting]] = {
         "mask_warmup": Setting(1200, "steps during which the attention mask is held at 1", low=0),
         "noise": Setting(
             0.0, "upper end of the deviation, drawn an image, of the noise on what D sees", low=0.0, high=1.0
+        ),
+        "cutout": Setting(
+            0.0, "side of the square blanked in what D sees, as a share of the image's", low=0.0, high=1.0
         ),
     },
     "translation": _optimizer(steps=100_000, batch_size=16, learning_rate=1e-4),

@@ -80,7 +80,8 @@ def _records(settings: dict[str, Any]) -> Any:
     if source in ("avatars", "celeba"):
         from rgunit_tf.data import celeba
 
-        return celeba.load_records(root, settings["attributes"], settings["groups"], settings["crop"], **chances)
+        crop = settings["crop"] * (avatar_width(settings["image_size"]) if source == "avatars" else 178) // 178
+        return celeba.load_records(root, settings["attributes"], settings["groups"], crop, **chances)
     if source == "folder":
         from rgunit_tf.data import folder
 
@@ -90,12 +91,20 @@ def _records(settings: dict[str, Any]) -> Any:
     return tfrecord.load_records(root)
 
 
+def avatar_width(image_size: int) -> int:
+    """Width in pixels at which avatars are drawn: CelebA's, or more where the images are to be larger."""
+    return max(178, image_size)
+
+
 def _drawn_avatars(settings: dict[str, Any]) -> str:
     """Folder of the avatars, which are drawn if they are not there."""
     from rgunit_tf.data import avatars, decode_cache
 
-    number, seed = settings["num_images"], settings["seed"]
-    root = settings["root"] or os.fspath(decode_cache.user_folder() / f"data/avatars-{number}-{seed}")
+    number, seed, width = settings["num_images"], settings["seed"], avatar_width(settings["image_size"])
+    root = settings["root"]
+    if not root:
+        larger = f"-{width}" if width > 178 else ""
+        root = os.fspath(decode_cache.user_folder() / f"data/avatars-{number}-{seed}{larger}")
     root = os.path.expanduser(root)
-    avatars.draw_dataset(root, number, seed=seed)
+    avatars.draw_dataset(root, number, size=width, seed=seed)
     return root

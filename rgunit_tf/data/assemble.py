@@ -63,14 +63,10 @@ def assemble(records: Records, image_size: int, options: dict[str, Any]) -> Data
         retrieval = split(rows_of(TRAIN, UNLABELED), labelled=False)
     else:
         retrieval = _unlabelled(os.path.expanduser(wanted), train, memory)
-    return Dataset(
-        train, split(rows_of(VALIDATION)), split(rows_of(TEST)), retrieval, records.schema, records.crop
-    )
+    return Dataset(train, split(rows_of(VALIDATION)), split(rows_of(TEST)), retrieval, records.schema, records.crop)
 
 
-def _stores(
-    records: Records, image_size: int, margin: float, memory: int
-) -> tuple[ImageStore, ImageStore | None]:
+def _stores(records: Records, image_size: int, margin: float, memory: int) -> tuple[ImageStore, ImageStore | None]:
     """The images as they are and, if training crops from larger ones, those."""
     larger = round(image_size * (1.0 + margin))
     if larger <= image_size:

@@ -45,7 +45,8 @@ def _css(colour: tuple[float, ...]) -> str:
     return "#" + "".join(f"{min(max(round(channel), 0), 255):02x}" for channel in colour)
 
 
-def _hair_rgb(person: Person) -> tuple[float, ...]:
+def hair_rgb(person: Person) -> tuple[float, ...]:
+    """Colour of the person's hair before it greys: (red, green, blue) in 0..255."""
     hue, saturation, value = colorsys.rgb_to_hsv(*(channel / 255 for channel in _HAIR[person.hair_colour]))
     by_hue, by_saturation, by_value = person.hair_jitter
     return tuple(
@@ -78,8 +79,8 @@ def _background(person: Person) -> str:
     base = f'<rect width="{WIDTH}" height="{HEIGHT}" fill="{first}"/>'
     if person.background == "gradient":
         return (
-            f'<defs><linearGradient id="sky" x1="0" x2="{across:.3f}" y1="0" y2="1"><stop offset="0" stop-color="{first}"/>'
-            f'<stop offset="1" stop-color="{second}"/></linearGradient></defs>'
+            f'<defs><linearGradient id="sky" x1="0" x2="{across:.3f}" y1="0" y2="1">'
+            f'<stop offset="0" stop-color="{first}"/><stop offset="1" stop-color="{second}"/></linearGradient></defs>'
             f'<rect width="{WIDTH}" height="{HEIGHT}" fill="url(#sky)"/>'
         )
     if person.background == "diagonal":
@@ -112,9 +113,8 @@ def _age_marks(person: Person, skin: tuple[float, ...]) -> str:
         blush = _css(_mix(skin, (255, 70, 90), 0.42))
         return _both_sides(f'<ellipse cx="94" cy="138" rx="13" ry="9" fill="{blush}"/>')
     line, shade = _css(_mix(skin, (40, 20, 20), 0.42)), _css(_mix(skin, (60, 40, 50), 0.2))
-    lines = (
-        '<path d="M110,74 Q132,68 154,74 M107,82 Q132,76 157,82"/>'
-        + _both_sides('<path d="M95,121 Q106,130 117,121 M112,139 Q100,148 103,162 M84,108 L77,104 M84,113 L76,114"/>')
+    lines = '<path d="M110,74 Q132,68 154,74 M107,82 Q132,76 157,82"/>' + _both_sides(
+        '<path d="M95,121 Q106,130 117,121 M112,139 Q100,148 103,162 M84,108 L77,104 M84,113 L76,114"/>'
     )
     jowls = '<ellipse cx="86" cy="152" rx="11" ry="24" transform="rotate(-14 86 152)"/>'
     bags = '<path d="M93,116 Q106,134 119,116 Z"/>'
@@ -169,12 +169,14 @@ def _facial_hair(person: Person, colour: str, skin: tuple[float, ...]) -> tuple[
     return ("", drawn) if person.facial_hair.startswith("moustache") else (drawn, "")
 
 
-def svg(person: Person) -> str:
-    """The picture as SVG, 178 x 218 user units."""
-    skin, hair = _skin_rgb(person), _hair_rgb(person)
+def svg(person: Person, width: int = WIDTH) -> str:
+    """The picture as SVG: 178 x 218 user units, `width` pixels wide."""
+    skin, hair = _skin_rgb(person), hair_rgb(person)
     grey = 0.0 if person.young else 1.0 + 0.15 * person.grey_jitter
     beard = _mix(_mix(hair, (150, 80, 40), 0.06 * (1 + person.facial_hair_jitter)), (232, 232, 234), 0.55 * grey)
-    brows = _mix(_mix(hair, (70, 34, 10), 0.35 if person.hair_colour == "Blond_Hair" else 0.1), (232, 232, 234), 0.6 * grey)
+    brows = _mix(
+        _mix(hair, (70, 34, 10), 0.35 if person.hair_colour == "Blond_Hair" else 0.1), (232, 232, 234), 0.6 * grey
+    )
     definitions = f'<clipPath id="head"><path d="{_HEAD}"/></clipPath>'
     hair_paint = _css(hair)
     if grey:
@@ -184,8 +186,8 @@ def svg(person: Person) -> str:
     clothes = _css(person.clothes_rgb)
     layers = [
         f'<path d="{_BODY}" fill="{_css(skin)}"/>',
-        f'<path d="M76,130 C76,160.93 101.07,186 132,186 C162.93,186 188,160.93 188,130 L188,138 C188,168.93 162.93,194'
-        f' 132,194 C101.07,194 76,168.93 76,138 Z" fill="#000000" fill-opacity="0.1" clip-path="url(#body)"/>',
+        '<path d="M76,130 C76,160.93 101.07,186 132,186 C162.93,186 188,160.93 188,130 L188,138 C188,168.93 162.93,194'
+        ' 132,194 C101.07,194 76,168.93 76,138 Z" fill="#000000" fill-opacity="0.1" clip-path="url(#body)"/>',
         f'<rect x="32" y="278" width="200" height="80" fill="{clothes}"/>',
         _part("clothes", person.clothes, 0, 170, clothes),
         _age_marks(person, skin),
@@ -208,7 +210,8 @@ def svg(person: Person) -> str:
         f" scale({-scale if person.mirrored else scale:.5f},{scale:.5f}) translate({-_CENTRE[0]},{-_CENTRE[1]})"
     )
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height_of(width)}"'
+        f' viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none">'
         f'<defs>{definitions}</defs>{_background(person)}<g transform="{pose}">{"".join(layers)}</g></svg>'
     )
 
@@ -217,7 +220,7 @@ def draw(person: Person, width: int = WIDTH) -> np.ndarray:
     """The picture as uint8 [H, W, 3]: `width` pixels wide, height in CelebA's proportion (218 for 178)."""
     import resvg_py  # here, as in avatar_parts
 
-    png = resvg_py.svg_to_bytes(svg_string=svg(person), width=width, height=height_of(width), skip_system_fonts=True)
+    png = resvg_py.svg_to_bytes(svg_string=svg(person, width), skip_system_fonts=True)
     with Image.open(io.BytesIO(bytes(png))) as image:
         return np.asarray(image.convert("RGB"))
 

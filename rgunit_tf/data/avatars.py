@@ -11,11 +11,9 @@ answer that a translation is after.
 
 from __future__ import annotations
 
-import concurrent.futures
 import functools
 import itertools
 import json
-import multiprocessing
 import os
 import pathlib
 import time
@@ -24,10 +22,9 @@ from typing import Any
 
 import numpy as np
 from absl import logging
-from PIL import Image
 
 from rgunit_tf import atomic
-from rgunit_tf.data import avatar_drawing, avatar_people
+from rgunit_tf.data import avatar_drawing, avatar_people, avatar_workers
 from rgunit_tf.data.avatar_people import CONTENT_ATTRIBUTES, DOMAIN_ATTRIBUTES, Person
 from rgunit_tf.errors import UserError
 
@@ -40,7 +37,6 @@ RECORDS = "avatars.jsonl"
 MINIMUM_IMAGES = 20
 
 _TEST_SHARE, _VALIDATION_SHARE = 0.20, 0.05
-_CHUNK = 32
 
 
 def image_name(index: int) -> str:
@@ -86,15 +82,16 @@ def draw_dataset(
     manifest = {"version": VERSION, "num_images": num_images, "size": size, "seed": seed}
     if _started(root, manifest) and is_whole(root):
         return root
-    (root / IMAGES).mkdir(parents=True, exist_ok=True)
-    atomic.write_json(root / MANIFEST, manifest)
+    atomic.write_json(root / MANIFEST, manifest)  # before any image, so that the next run knows the folder for its own
+    (root / IMAGES).mkdir(exist_ok=True)
     present = {entry.name for entry in os.scandir(root / IMAGES)}
     missing = [index for index in range(num_images) if image_name(index) not in present]
     logging.info("drawing %d of %d avatars into %s", len(missing), num_images, root)
-    draw = functools.partial(_draw_files, str(root / IMAGES), seed, size)
+    people = [avatar_people.sample_person(seed, index) for index in missing]
+    files = [str(root / IMAGES / image_name(index)) for index in missing]
     done = num_images - len(missing)
     reported = time.monotonic()
-    for count in _spread(draw, missing, workers):
+    for count in avatar_workers.draw_files(people, files, size, workers):
         done += count
         if time.monotonic() - reported > 5.0 or done == num_images:
             reported = time.monotonic()
@@ -106,48 +103,47 @@ def draw_dataset(
     return root
 
 
-def counterfactual(root: str | os.PathLike, image_id: str, labels: np.ndarray) -> np.ndarray:
-    """The person of image `image_id` in the set at `root`, drawn with other domain attributes.
+def counterfactuals(
+    root: str | os.PathLike,
+    ids: Sequence[str],
+    labels: np.ndarray,
+    size: int | None = None,
+    workers: int | None = None,
+    crop: int = 178,
+) -> np.ndarray:
+    """The people of N images of the set at `root`, drawn with other domain attributes, in parallel processes.
 
-    Pose, background, clothes, skin, eyes, mouth, glasses and so on stay as they are.
+    Pose, background, clothes, skin, eyes, mouth, glasses and so on stay as they are. With an image's own labels the
+    result is exactly what the input pipeline makes of the file.
 
     Args:
       root: a set made by `draw_dataset`.
-      image_id: file name, as in list_attr_celeba.txt.
-      labels: [5] zeros and ones in the order of `DOMAIN_ATTRIBUTES`.
+      ids: N file names, as in list_attr_celeba.txt; one may occur several times.
+      labels: [N, 5] zeros and ones in the order of `DOMAIN_ATTRIBUTES`.
+      size: side of the square results, cropped and resized as `data.image_size` does; by default they are uncropped.
+      workers: processes; all cores by default.
+      crop: side of the centre crop, as `data.crop`.
 
     Returns:
-      uint8 [H, W, 3] of the size of the files, uncropped; with the image's own labels exactly the image's file.
+      uint8 [N, size, size, 3], or uncropped [N, H, W, 3] of the size of the files.
 
     Raises:
       UserError: no such set or image.
       ValueError: labels that cannot be drawn.
     """
-    return counterfactuals(root, [image_id], np.asarray(labels)[None], workers=1)[0]
-
-
-def counterfactuals(
-    root: str | os.PathLike, ids: Sequence[str], labels: np.ndarray, workers: int | None = None
-) -> np.ndarray:
-    """`counterfactual` for N images, drawn in parallel processes: uint8 [N, H, W, 3].
-
-    Args:
-      root: a set made by `draw_dataset`.
-      ids: N image ids; one may occur several times.
-      labels: [N, 5].
-      workers: processes; all cores by default.
-    """
-    people, size = _people(str(root))
-    unknown = next((str(name) for name in ids if str(name) not in people), None)
-    if unknown is not None:
-        raise UserError(f"{root}: no image {unknown!r}; ids are those of {ATTRIBUTES}, e.g. {image_name(0)}")
+    people, width = _people(root)
     wanted = [
-        avatar_people.with_labels(people[str(name)], vector) for name, vector in zip(ids, labels, strict=True)
+        avatar_people.with_labels(_find(people, root, str(name)), vector)
+        for name, vector in zip(ids, labels, strict=True)
     ]
-    drawn = list(_spread(functools.partial(_draw_people, size), wanted, workers))
-    if not drawn:
-        return np.zeros((0, avatar_drawing.height_of(size), size, 3), np.uint8)
-    return np.concatenate(drawn)
+    return avatar_workers.draw_arrays(wanted, width, workers, size, crop)
+
+
+def counterfactual(
+    root: str | os.PathLike, image_id: str, labels: np.ndarray, size: int | None = None, crop: int = 178
+) -> np.ndarray:
+    """`counterfactuals` for one image and one label vector [5]: uint8 [size, size, 3], or uncropped [H, W, 3]."""
+    return counterfactuals(root, [image_id], np.asarray(labels)[None], size, workers=1, crop=crop)[0]
 
 
 def person(root: str | os.PathLike, image_id: str) -> Person:
@@ -156,24 +152,38 @@ def person(root: str | os.PathLike, image_id: str) -> Person:
     Raises:
       UserError: no such set or image.
     """
-    people, _ = _people(str(root))
+    people, _ = _people(root)
+    return _find(people, root, image_id)
+
+
+def _find(people: dict[str, Person], root: str | os.PathLike, image_id: str) -> Person:
     if image_id not in people:
         raise UserError(f"{root}: no image {image_id!r}; ids are those of {ATTRIBUTES}, e.g. {image_name(0)}")
     return people[image_id]
 
 
+def _people(root: str | os.PathLike) -> tuple[dict[str, Person], int]:
+    """Everybody in a whole set, by image id, and the width of the images."""
+    root = pathlib.Path(root)
+    remedy = "draw it with rgunit_tf.data.load('avatars')"
+    if not is_whole(root):
+        raise UserError(f"{root}: not a whole avatars data set; {remedy}")
+    manifest = json.loads((root / MANIFEST).read_text(encoding="utf-8"))
+    if manifest.get("version") != VERSION:
+        raise UserError(f"{root}: avatars of version {manifest.get('version')}, not {VERSION}; delete it and {remedy}")
+    return _records(root / RECORDS, (root / RECORDS).stat().st_mtime_ns), manifest["size"]
+
+
 @functools.lru_cache(maxsize=4)
-def _people(root: str) -> tuple[dict[str, Person], int]:
-    folder = pathlib.Path(root)
-    if not is_whole(folder):
-        raise UserError(f"{root}: not a whole avatars data set; draw it with draw_dataset or data.source=avatars")
-    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+def _records(path: pathlib.Path, changed: int) -> dict[str, Person]:
+    del changed  # only there to read a file again that was drawn anew
     people = {}
-    with (folder / RECORDS).open(encoding="utf-8") as lines:
+    with path.open(encoding="utf-8") as lines:
         for line in lines:
             record = json.loads(line)
-            people[record.pop("id")] = Person.from_dict(record)
-    return people, manifest["size"]
+            name = record.pop("id")
+            people[name] = Person.from_dict(record)
+    return people
 
 
 def _started(root: pathlib.Path, manifest: dict[str, Any]) -> bool:
@@ -187,38 +197,12 @@ def _started(root: pathlib.Path, manifest: dict[str, Any]) -> bool:
         return False
     except ValueError:
         raise UserError(f"{root / MANIFEST} is not JSON; {remedy}") from None
-    if found != manifest:
-        different = sorted(key for key in manifest if found.get(key) != manifest[key])
+    found = found if isinstance(found, dict) else {}
+    different = [key for key in manifest if found.get(key) != manifest[key]]
+    if different:
         text = ", ".join(f"{key} {found.get(key)} (asked: {manifest[key]})" for key in different)
         raise UserError(f"{root} holds avatars with {text}; {remedy}, or ask for these numbers")
     return True
-
-
-def _spread(draw: Callable[[list], Any], items: list, workers: int | None):
-    """Yields `draw(chunk)` for the chunks of `items` in their order, over processes where that pays."""
-    chunks = [items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK)]
-    workers = min(workers or os.cpu_count() or 1, len(chunks))
-    if workers <= 1:
-        yield from map(draw, chunks)
-        return
-    # Spawned, not forked: the caller may hold TensorFlow's threads, and a fork would copy its locks.
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(workers, mp_context=context) as pool:
-        yield from pool.map(draw, chunks)
-
-
-def _draw_files(folder: str, seed: int, size: int, indices: list[int]) -> int:
-    for index in indices:
-        final = os.path.join(folder, image_name(index))
-        partial = os.path.join(folder, f".partial-{os.getpid()}-{image_name(index)}")
-        pixels = avatar_drawing.draw(avatar_people.sample_person(seed, index), size)
-        Image.fromarray(pixels).save(partial, compress_level=4)
-        os.replace(partial, final)
-    return len(indices)
-
-
-def _draw_people(size: int, people: list[Person]) -> np.ndarray:
-    return np.stack([avatar_drawing.draw(person, size) for person in people])
 
 
 def _write_lists(root: pathlib.Path, num_images: int, seed: int) -> None:
@@ -235,7 +219,8 @@ def _write_lists(root: pathlib.Path, num_images: int, seed: int) -> None:
     split[order[:test]] = 2
     split[order[test : test + validation]] = 1
     for stray in (root / IMAGES).glob(".partial-*"):
-        stray.unlink(missing_ok=True)
+        if time.time() - stray.stat().st_mtime > 60:  # of a run that was killed, not of one that draws beside this
+            stray.unlink(missing_ok=True)
     _write_lines(root / RECORDS, records)
     _write_lines(root / PARTITION, [f"{image_name(index)} {split[index]}" for index in range(num_images)])
     _write_lines(root / ATTRIBUTES, itertools.chain([str(num_images), " ".join(names)], rows))

@@ -80,6 +80,24 @@ def save(reader: Reader, size: int, crop: int, images: np.ndarray, unreadable: d
         logging.warning("The decoded images are not kept for the next start: %s", error)
 
 
+def load_unreadable(reader: Reader) -> dict[int, str] | None:
+    """What `save_unreadable` kept for these images; None if they were not checked."""
+    try:
+        text = _entry(reader, 0, 0).with_suffix(".json").read_text(encoding="utf-8")
+        return {int(row): str(reason) for row, reason in json.loads(text)["unreadable"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def save_unreadable(reader: Reader, unreadable: dict[int, str]) -> None:
+    """Keeps which images of a data set that is too large to hold are unreadable."""
+    try:
+        facts = {"unreadable": {str(row): why for row, why in unreadable.items()}}
+        atomic.write_json(_entry(reader, 0, 0).with_suffix(".json"), facts)
+    except OSError as error:
+        logging.warning("The check of the images is not kept for the next start: %s", error)
+
+
 def _prune(folder: pathlib.Path, keep: pathlib.Path) -> None:
     entries = sorted(folder.glob("*.npy"), key=lambda path: path.stat().st_mtime, reverse=True)
     total = keep.stat().st_size

@@ -53,9 +53,7 @@ def unlabelled_reader(root: str | os.PathLike) -> FolderReader:
       UserError: no such folder, or no image in it.
     """
     if not os.path.isdir(root):
-        raise UserError(
-            f"data.retrieval_source={root}: no such folder; give `train`, `all` or a folder of images"
-        )
+        raise UserError(f"data.retrieval_source={root}: no such folder; give `train`, `all` or a folder of images")
     names = image_names(root)
     if not names:
         raise UserError(f"data.retrieval_source={root}: no image ({', '.join(SUFFIXES)}) in this folder")

@@ -88,6 +88,30 @@ def augment(images: tf.Tensor, seed: tf.Tensor, flip: bool, size: int) -> tf.Ten
     return images
 
 
+def _shuffled(sample: tf.Tensor, count: int, seed: int) -> tf.Tensor:
+    """Rows of the samples numbered `sample` [B] (consecutive) where each epoch of `count` samples is a permutation.
+
+    The permutations are evaluated at the positions asked for and never built. The op uses only the low bits of the
+    three words of its key (8 bits each below 65,536 rows), so the words are drawn at random, not counted up.
+    """
+    epoch = sample // count
+    epochs = (int(sample.shape[0]) - 1) // count + 2
+    keys = tf.stack(
+        [
+            tf.random.stateless_uniform(
+                [3], tf.stack([tf.constant(seed, tf.int64), epoch[0] + number]), None, None, tf.int32
+            )
+            for number in range(epochs)
+        ]
+    )
+    return tf.raw_ops.RandomIndexShuffle(
+        index=sample % count,
+        seed=tf.gather(keys, epoch - epoch[0]),
+        max_index=tf.constant(count - 1, tf.int64),
+        rounds=8,
+    )
+
+
 def _stream(seed: tf.Tensor, number: int) -> tf.Tensor:
     return tf.random.experimental.stateless_fold_in(seed, number)
 
@@ -117,7 +141,8 @@ class Pipeline:
         self._targets = None if labels is None else TargetSampler(labels)
         with tf.device("CPU:0"):
             self._rows = tf.constant(rows, tf.int64)
-            self._ids = tf.constant(ids.astype(object), tf.string)
+            # File names need not be valid UTF-8.
+            self._ids = tf.constant([str(name).encode("utf-8", "surrogateescape") for name in ids], tf.string)
             self._labels = None if labels is None else tf.constant(labels, tf.float32)
 
     def _plain(self, index: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -142,13 +167,7 @@ class Pipeline:
 
         def batch_of(step: tf.Tensor) -> dict[str, tf.Tensor]:
             sample = step * batch_size + tf.range(batch_size, dtype=tf.int64)
-            epoch = sample // self._count
-            # A permutation of the rows for each epoch, evaluated at one position without building it. The raw op takes
-            # a seed an element, which `tf.random.experimental.index_shuffle` pads along the wrong axis.
-            seeds = tf.stack([tf.zeros_like(epoch), tf.fill([batch_size], tf.constant(seed, tf.int64)), epoch], axis=1)
-            index = tf.raw_ops.RandomIndexShuffle(
-                index=sample % self._count, seed=seeds, max_index=tf.constant(self._count - 1, tf.int64), rounds=4
-            )
+            index = _shuffled(sample, self._count, seed)
             index = tf.ensure_shape(index, [batch_size])
             return self._augmented(index, tf.stack([tf.constant(seed, tf.int64), step]))
 

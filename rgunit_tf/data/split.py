@@ -142,9 +142,7 @@ class Split:
             raise UserError("data: these images have no labels; domains are known for labelled images only")
         vectors, domain = np.unique(self.labels, axis=0, return_inverse=True)
         domain = domain.reshape(-1)
-        return {
-            self.schema.describe(vector): np.flatnonzero(domain == number) for number, vector in enumerate(vectors)
-        }
+        return {self.schema.describe(vector): np.flatnonzero(domain == number) for number, vector in enumerate(vectors)}
 
     def domain_batches(
         self, batch_size: int, training: bool = True, seed: int = 0, drop_remainder: bool | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from concurrent import futures
 
@@ -14,6 +15,8 @@ from rgunit_tf.data.records import Reader
 from rgunit_tf.errors import UserError
 
 MAX_UNREADABLE = 0.01
+_CHECKED_AT_ONCE = 8192
+_NAMED = 10
 
 
 class ImageStore:
@@ -35,9 +38,12 @@ class ImageStore:
         self.crop = crop
         self.readable = np.ones(len(reader), bool)
         self._tensor: tf.Tensor | None = None
+        self._lock = threading.Lock()
         self._pool: futures.ThreadPoolExecutor | None = None
         if len(reader) * size * size * 3 <= memory:
             self._fill()
+        else:
+            self._check()
 
     @property
     def in_memory(self) -> bool:
@@ -46,60 +52,58 @@ class ImageStore:
 
     def _fill(self) -> None:
         cached = decode_cache.load(self.reader, self.size, self.crop)
+        images, unreadable = cached or decoding.decode_rows(self.reader, range(len(self.reader)), self.size, self.crop)
+        self._drop(unreadable)
         if cached is None:
-            images, unreadable = decoding.decode_rows(self.reader, range(len(self.reader)), self.size, self.crop)
-            self._note_unreadable(unreadable)
             decode_cache.save(self.reader, self.size, self.crop, images, unreadable)
-        else:
-            images, unreadable = cached
-            self._note_unreadable(unreadable)
         # An eager tensor is captured by tf.data functions by reference: no copy an iterator, no limit of 2 GB. It has
         # to lie on the CPU, where tf.data runs.
         with tf.device("CPU:0"):
             self._tensor = tf.constant(images)
 
-    def _note_unreadable(self, unreadable: dict[int, str]) -> None:
+    def _check(self) -> None:
+        """Finds the unreadable images before training meets them; once for each state of the files."""
+        unreadable = decode_cache.load_unreadable(self.reader)
+        if unreadable is None:
+            logging.info("Checking %d images that do not fit into data.cache_mb, once", len(self.reader))
+            unreadable = {}
+            for start in range(0, len(self.reader), _CHECKED_AT_ONCE):
+                rows = range(start, min(start + _CHECKED_AT_ONCE, len(self.reader)))
+                # The smallest size lets the JPEG decoder skip most of its work, yet a cut-off file fails.
+                unreadable |= decoding.decode_rows(self.reader, rows, 1)[1]
+            decode_cache.save_unreadable(self.reader, unreadable)
+        self._drop(unreadable)
+
+    def _drop(self, unreadable: dict[int, str]) -> None:
         if not unreadable:
             return
-        new = [row for row in sorted(unreadable) if self.readable[row]]
-        self.readable[list(unreadable)] = False
-        if not new:
-            return
-        named = ", ".join(f"{self.reader.name(row)} ({unreadable[row]})" for row in new[:5])
-        bad = int((~self.readable).sum())
-        if bad > MAX_UNREADABLE * len(self.reader):
-            first = new[0]
+        rows = sorted(unreadable)
+        self.readable[rows] = False
+        first = rows[0]
+        if len(rows) > MAX_UNREADABLE * len(self.reader):
             raise UserError(
-                f"{self.reader.name(first)}: not a readable image ({unreadable[first]}), and so are {bad} of "
-                f"{len(self.reader)} in all; replace or remove them"
+                f"{self.reader.name(first)}: not a readable image ({unreadable[first]}); {len(rows)} of "
+                f"{len(self.reader)} images are not; replace or remove them"
             )
-        more = f" and {len(new) - 5} more" if len(new) > 5 else ""
-        logging.warning("Skipping %d unreadable images: %s%s", len(new), named, more)
+        named = "; ".join(f"{self.reader.name(row)} ({unreadable[row]})" for row in rows[:_NAMED])
+        more = f"; and {len(rows) - _NAMED} more" if len(rows) > _NAMED else ""
+        logging.warning("Skipping %d unreadable images: %s%s", len(rows), named, more)
 
     def images(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
         """Images of `rows` [n]: uint8 [n, size, size, 3].
 
-        An image that proves unreadable only now is replaced by the next readable row, so that a batch keeps its size.
+        Raises:
+          UserError: an image was damaged or removed since it was checked.
         """
         rows = np.asarray(rows, np.int64)
         if self._tensor is not None:
             return np.asarray(self._tensor)[rows]
-        if self._pool is None:
-            self._pool = futures.ThreadPoolExecutor(decoding.threads())
+        with self._lock:
+            self._pool = self._pool or futures.ThreadPoolExecutor(decoding.threads())
         images, unreadable = decoding.decode_rows(self.reader, rows, self.size, self.crop, self._pool)
-        if unreadable:
-            self._note_unreadable(unreadable)
-            for position in np.flatnonzero(np.isin(rows, list(unreadable))):
-                images[position] = self._next_readable(int(rows[position]))
+        for row, reason in unreadable.items():
+            raise UserError(f"{self.reader.name(row)}: no longer readable ({reason}); put the image back")
         return images
-
-    def _next_readable(self, row: int) -> np.ndarray:
-        for step in range(1, len(self.reader)):
-            other = (row + step) % len(self.reader)
-            images, unreadable = decoding.decode_rows(self.reader, [other], self.size, self.crop)
-            if not unreadable:
-                return images[0]
-        raise UserError(f"{self.reader.name(row)}: no readable image is left; put the images back")
 
     def gather(self, rows: tf.Tensor) -> tf.Tensor:
         """Images of `rows` int64 [n] inside a tf.data function: uint8 [n, size, size, 3]."""

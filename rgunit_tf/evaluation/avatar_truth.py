@@ -54,7 +54,7 @@ def avatar_counterfactuals(
 
 
 def _drawable(schema: AttributeSchema) -> bool:
-    """Whether every label vector of `schema` can be drawn: it has no foreign attribute, and all hair colours or none."""
+    """Whether all labels of `schema` can be drawn: no foreign attribute, and all hair colours or none of them."""
     names = set(schema.names)
     hair = names & set(HAIR_COLOURS)
     return names <= set(DOMAIN_ATTRIBUTES) and len(hair) in (0, len(HAIR_COLOURS))

@@ -10,6 +10,9 @@ import tensorflow as tf
 
 from rgunit_tf.evaluation.attribute_classifier import as_float, as_uint8
 from rgunit_tf.evaluation.grid import save_grid
+from rgunit_tf.evaluation.retrieval import embed_queries, nearest_rows
+from rgunit_tf.evaluation.translated import draw_targets
+from rgunit_tf.stages.samples import sample_rows
 
 if TYPE_CHECKING:
     from rgunit_tf.data import Dataset, Split
@@ -23,12 +26,6 @@ def _spread(count: int, split: Split, seed: int) -> np.ndarray:
     return np.sort(chosen)
 
 
-def frequent_domains(labels: np.ndarray, count: int) -> np.ndarray:
-    """The label vectors that occur most often, float32 [<= count, K]; ties in lexicographic order."""
-    vectors, frequency = np.unique(np.asarray(labels, np.float32), axis=0, return_counts=True)
-    return vectors[np.argsort(-frequency, kind="stable")[:count]]
-
-
 def _translate(
     model: Any, images: np.ndarray, ids: np.ndarray, targets: np.ndarray, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -39,28 +36,17 @@ def _translate(
     return as_uint8(outputs), as_uint8(2.0 * masks - 1.0)
 
 
-def translations(
-    model: Any, dataset: Dataset, path: str | os.PathLike, seed: int = 0, images: int = 6, domains: int = 6
-) -> None:
-    """Test images translated to the most frequent domains, and the mask of the last translation (paper Fig. 4, 6)."""
-    rows = _spread(images, dataset.test, seed)
-    inputs, ids = dataset.test.images(rows), dataset.test.ids[rows]
-    columns = [inputs]
-    targets = frequent_domains(dataset.train.labels, domains)
-    for target in targets:
-        outputs, masks = _translate(model, inputs, ids, np.repeat(target[None], len(rows), axis=0), seed)
-        columns.append(outputs)
-    columns.append(masks)
-    titles = ["Input", *(dataset.schema.describe(target) for target in targets), "Mask of the last"]
-    save_grid(path, list(zip(*columns, strict=True)), titles)
+def translations(model: Any, dataset: Dataset, path: str | os.PathLike, seed: int = 0, images: int = 8) -> None:
+    """Test images translated to several domains, with mask, reconstruction and neighbours (paper Fig. 4, 6)."""
+    split = dataset.test.subset(_spread(images, dataset.test, seed))
+    titles, rows = sample_rows(model, split.images(), split.labels, split.ids, seed)
+    save_grid(path, rows, titles)
 
 
 def beside_truth(
     model: Any, dataset: Dataset, truth: Counterfactuals, path: str | os.PathLike, seed: int = 0, images: int = 8
 ) -> None:
     """Input, translation, mask and true counterfactual of some test images; one random target each."""
-    from rgunit_tf.evaluation.translated import draw_targets
-
     rows = _spread(images, dataset.test, seed)
     inputs, ids = dataset.test.images(rows), dataset.test.ids[rows]
     targets = draw_targets(dataset.test.labels[rows], dataset.train.labels, seed)
@@ -84,15 +70,10 @@ def retrievals(
     top: int = 5,
 ) -> None:
     """Queries and their nearest gallery images (paper Fig. 3)."""
-    from rgunit_tf.evaluation.retrieval import embed_queries
-    from rgunit_tf.evaluation.translated import draw_targets
-
-    top = min(top, gallery.size)
+    top = min(top, gallery.size - 1)
     split = dataset.test.subset(_spread(images, dataset.test, seed))
     targets = draw_targets(split.labels, dataset.test.labels, seed)
-    found, _ = gallery.search(embed_queries(model, split, targets, seed), top, exclude_ids=split.ids)
-    position = {str(name): row for row, name in enumerate(gallery.ids)}
-    rows = np.array([[position[str(name)] for name in line] for line in np.asarray(found).astype(str)])
+    rows = nearest_rows(gallery, embed_queries(model, split, targets, seed), split.ids, top)
     neighbors = np.asarray(gallery.images(rows))
     save_grid(
         path,

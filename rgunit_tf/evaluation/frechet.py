@@ -33,9 +33,10 @@ def distances(
     """
     words = f"features of the {feature_name}, {len(reference)} {against or 'real images'} as reference"
     started = time.perf_counter()
+    low, high = bootstrap.two_sample_interval(tfgan_metrics.frechet_distance, features, reference, seed)
     frechet = measurement(
         tfgan_metrics.frechet_distance(features, reference),
-        bootstrap.two_sample_interval(tfgan_metrics.frechet_distance, features, reference, seed),
+        (max(low, 0.0), high),
         len(features),
         f"Frechet distance by tensorflow-gan; {words}",
         seed,

@@ -42,7 +42,7 @@ def _resample(image: np.ndarray, scale: float) -> Image.Image:
 def _wrap(title: str, width: int, font: ImageFont.ImageFont) -> list[str]:
     """Breaks a title into lines that fit `width` pixels; a word too long for a line is cut."""
     letters = max(4, int(width / max(font.getlength("n"), 1)))
-    return textwrap.wrap(title.replace(",", ", ").replace("_", " "), letters) or [""]
+    return textwrap.wrap(" ".join(title.replace(",", ", ").replace("_", " ").split()), letters) or [""]
 
 
 def make_grid(

@@ -25,7 +25,7 @@ BATCH_SIZE = 64
 
 def embed_queries(model: Any, split: Split, targets: np.ndarray, seed: int) -> np.ndarray:
     """Queries of all images of `split`: their content with a style of the target domain; float32 [N, D]."""
-    prior = model.prior
+    prior = model.translation.prior
     generator = np.random.default_rng([seed, 1])
     embed = tf.function(model.embed_query, reduce_retracing=True)
     queries, start = [], 0
@@ -36,6 +36,16 @@ def embed_queries(model: Any, split: Split, targets: np.ndarray, seed: int) -> n
         queries.append(embed(batch["image"], styles).numpy())
         start += count
     return np.concatenate(queries)
+
+
+def nearest_rows(gallery: Gallery, queries: np.ndarray, ids: np.ndarray, k: int) -> np.ndarray:
+    """Gallery rows of the k nearest images of each query [N, D] but the query's own image: int32 [N, k]."""
+    own = gallery.rows_of(tf.constant(np.asarray(ids).astype(str).tolist()))
+    found = [
+        gallery.search_rows(queries[start : start + BATCH_SIZE], k, own[start : start + BATCH_SIZE])[1].numpy()
+        for start in range(0, len(queries), BATCH_SIZE)
+    ]
+    return np.concatenate(found)
 
 
 def labels_of(ids: np.ndarray, dataset: Dataset, content: bool = False) -> np.ndarray | None:
@@ -80,7 +90,7 @@ def evaluate_retrieval(
     """Every figure of a retrieval model and its gallery.
 
     Args:
-      model: has `.prior`, `.embed_query(images, styles)` and `.embed_images(images)`.
+      model: has `.translation.prior`, `.embed_query(images, styles)` and `.embed_images(images)`.
       gallery: the images that are searched.
       dataset: its `.test` makes the queries, one an image, with target domains drawn from the test split.
       counterfactuals: draws the truth, whose rank among the gallery is then reported.
@@ -92,13 +102,11 @@ def evaluate_retrieval(
       that define no domain), `/average`, `/<attribute>`, `recall_at_<k>` and `counterfactual_rank`.
     """
     started = time.perf_counter()
-    k = min(k, gallery.size)
+    k = min(k, gallery.size - 1)
     test = dataset.test
     targets = draw_targets(test.labels, test.labels, seed)
     queries = embed_queries(model, test, targets, seed)
-    found, _ = gallery.search(queries, k, exclude_ids=test.ids)
-    position = {str(name): row for row, name in enumerate(gallery.ids)}
-    rows = np.array([[position[str(name)] for name in line] for line in np.asarray(found).astype(str)])
+    rows = nearest_rows(gallery, queries, test.ids, k)
 
     records: dict[str, dict[str, Any]] = {}
     averages = []
@@ -135,7 +143,7 @@ def _recall_record(gallery: Gallery, queries: np.ndarray, rows: np.ndarray, k: i
     if gallery.index.is_exact:
         recall, words = np.ones(len(rows)), "the index is exact"
     else:
-        exact = make_index("exact", gallery.embeddings).search(tf.constant(queries), k)[1].numpy()
+        exact = make_index("exact", gallery.embeddings.numpy()).search(tf.constant(queries), k)[1].numpy()
         recall, words = recall_at_k(rows, exact), f"share of the {k} exact neighbours that the index found"
     return measurement(recall.mean(), bootstrap.mean_interval(recall, seed), len(rows), words, seed, started)
 
@@ -147,7 +155,7 @@ def _rank_record(model: Any, gallery: Gallery, queries: np.ndarray, truth: np.nd
         embed(as_float(np.asarray(truth[start : start + BATCH_SIZE]))).numpy()
         for start in range(0, len(truth), BATCH_SIZE)
     ]
-    ranks = rank_of(queries, np.concatenate(embedded), np.asarray(gallery.embeddings))
+    ranks = rank_of(queries, np.concatenate(embedded), gallery.embeddings.numpy())
     generator = np.random.default_rng(seed)
     draws = np.median(ranks[generator.integers(len(ranks), size=(200, len(ranks)))], axis=1)
     words = f"median rank that the true counterfactual would take among {gallery.size} gallery images"

@@ -5,6 +5,9 @@ Leaving tensorflow-gan later is a change to this file.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import numpy as np
 import tensorflow as tf
 import tensorflow_gan as tfgan
@@ -35,7 +38,20 @@ def kernel_distance(first: np.ndarray, second: np.ndarray, block_size: int = 100
     Returns:
       The distance, which may be slightly negative for equal distributions, and its standard error (NaN for one block).
     """
-    distance, error = tfgan.eval.kernel_classifier_distance_and_std_from_activations(
-        *_pair(first, second), max_block_size=block_size
-    )
+    with _quiet():
+        distance, error = tfgan.eval.kernel_classifier_distance_and_std_from_activations(
+            *_pair(first, second), max_block_size=block_size
+        )
     return float(distance), float(error)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps TensorFlow from warning, at each call, that the library calls a deprecated function."""
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel("ERROR")
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

@@ -29,12 +29,10 @@ class RealFeatures:
     Attributes:
       train: features of real training images, [M, F].
       test: features of real test images, [N, F].
-      test_decisions: attributes the classifier sees in real test images, 0/1 [N, K].
     """
 
     train: np.ndarray
     test: np.ndarray
-    test_decisions: np.ndarray
 
     @classmethod
     def of(cls, dataset: Dataset, classifier: AttributeClassifier, seed: int = 0) -> RealFeatures:
@@ -43,11 +41,9 @@ class RealFeatures:
         if len(train) > REFERENCE_IMAGES:
             rows = np.random.default_rng(seed).choice(len(train), REFERENCE_IMAGES, replace=False)
             train = train.subset(np.sort(rows))
-        pairs = [classifier(batch["image"]) for batch in dataset.test.batches(256, training=False)]
         return cls(
             classifier.features(train.batches(256, training=False)),
-            np.concatenate([features for _, features in pairs]),
-            classifier.decide(np.concatenate([scores for scores, _ in pairs])),
+            classifier.features(dataset.test.batches(256, training=False)),
         )
 
 

@@ -31,7 +31,7 @@ class ScaleDiscriminator(tf.keras.Model):
         for _ in range(self.num_layers):
             side = -(-side // 2)
         self.domain = tf.keras.layers.Conv2D(self.num_attributes, side, padding="valid", dtype="float32")
-        super().build(shape)
+        self.built = True
 
     def call(self, images: tf.Tensor) -> Verdict:
         """Images float [B, H, W, 3] in [-1, 1] -> Verdict."""

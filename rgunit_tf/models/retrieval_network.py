@@ -49,7 +49,7 @@ class RetrievalNetwork(tf.keras.Model):
             self.body += [convolution(channels, 3, activation="relu"), convolution(last, 4, 2, activation="relu")]
         if not pairs:
             self.body = [convolution(self.content_channels, 3, activation="relu")]
-        super().build(shapes)
+        self.built = True
 
     def call(self, inputs: tuple[tf.Tensor, tf.Tensor], dropout_noise: list[tf.Tensor] | None = None) -> tf.Tensor:
         """Embeds.

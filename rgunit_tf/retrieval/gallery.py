@@ -195,11 +195,9 @@ class Gallery(tf.Module):
             result.set_shape([result.shape[0], static_k])
         return distances, rows
 
-    def random_rows(
-        self, seed: tf.Tensor, batch: int | tf.Tensor, k: int | tf.Tensor, exclude_rows: tf.Tensor | None = None
-    ) -> tf.Tensor:
-        """Distinct random rows for each of a batch, int32 [B, k]; see `random_rows.random_rows`."""
-        return random_rows(self.size, seed, batch, k, exclude_rows)
+    def random_rows(self, seeds: tf.Tensor, k: int, exclude_rows: tf.Tensor | None = None) -> tf.Tensor:
+        """Distinct random rows for each of a batch of seeds [B, 2]: int32 [B, k]; see `random_rows.random_rows`."""
+        return random_rows(self.size, seeds, k, exclude_rows)
 
     def rows_of(self, ids: tf.Tensor) -> tf.Tensor:
         """Rows of images by id: int32 of the shape of `ids`, -1 where the gallery does not hold it."""

@@ -119,6 +119,8 @@ def _read_manifest(folder: pathlib.Path) -> dict[str, Any]:
     if version != FORMAT_VERSION:
         raise _damaged(folder, _MANIFEST, f"has format version {version}, this program reads {FORMAT_VERSION}")
     missing = {"count", "embedding_dim", "index", "metadata", "sha256"} - set(manifest)
+    if not missing:
+        missing = {"ids.json", "embeddings.npy"} - set(manifest["sha256"])
     if missing:
         raise _damaged(folder, _MANIFEST, f"lacks {', '.join(sorted(missing))}")
     return manifest
@@ -132,8 +134,11 @@ def _read_array(folder: pathlib.Path, name: str) -> np.ndarray:
 
 
 def _sha256(path: pathlib.Path) -> str:
+    digest = hashlib.sha256()
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _damaged(folder: pathlib.Path, name: str, what: str) -> UserError:

@@ -22,17 +22,17 @@ from rgunit_tf.retrieval import index
 # it is exact.
 BRUTE_FORCE_ROWS = 10_000
 # What ScaNN's state consists of, in the order of its constructor.
-_STATE = (
-    "scann_config",
-    "serialized_partitioner",
-    "datapoint_to_token",
-    "ah_codebook",
-    "hashed_dataset",
-    "int8_dataset",
-    "int8_multipliers",
-    "dp_norms",
-    "dataset",
-)
+_STATE = {
+    "scann_config": tf.string,
+    "serialized_partitioner": tf.string,
+    "datapoint_to_token": tf.int32,
+    "ah_codebook": tf.string,
+    "hashed_dataset": tf.uint8,
+    "int8_dataset": tf.int8,
+    "int8_multipliers": tf.float32,
+    "dp_norms": tf.float32,
+    "dataset": tf.float32,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +86,8 @@ def builder_version() -> str:
 class ScannIndex(index.Index):
     """Searches a k-means tree with 4-bit quantised vectors, then orders by true distances.
 
-    Building it twice from the same embeddings gives the same index.
+    Two builds from the same embeddings may differ in the last digits of their centroids, since k-means adds up in
+    several threads; `arrays` stores one to get exactly it back.
 
     Args:
       embeddings: float [N, D].
@@ -125,11 +126,12 @@ class ScannIndex(index.Index):
         return self._state.dataset
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """ScaNN's state without the embeddings; texts as bytes."""
-        found = {name: getattr(self._state, name).numpy() for name in _STATE if name != "dataset"}
+        """ScaNN's state without the embeddings and without the parts that this kind of search lacks; texts as bytes."""
+        found = {name: getattr(self._state, name) for name in _STATE if name != "dataset"}
         return {
-            name: np.frombuffer(value.item(), np.uint8) if value.dtype == object else value
+            name: np.frombuffer(value.numpy()[0], np.uint8) if value.dtype == tf.string else value.numpy()
             for name, value in found.items()
+            if value.shape.rank
         }
 
     def options(self) -> dict[str, Any]:
@@ -148,16 +150,23 @@ class ScannIndex(index.Index):
             )
         else:
             builder = builder.score_brute_force()
-        return builder.build().serialize_to_module()
+        state = builder.build().serialize_to_module()
+        for name in _STATE:
+            part = getattr(state, name)
+            if not part.shape.rank and part.dtype != tf.string:
+                # ScaNN marks an absent part by a scalar, and leaves in it what happened to be in memory: an export
+                # would differ from one build to the next.
+                part.assign(tf.zeros([], part.dtype))
+        return state
 
     def _restore(self, vectors: np.ndarray, arrays: Mapping[str, np.ndarray]) -> tf.Module:
-        texts = ("scann_config", "serialized_partitioner", "ah_codebook")
-        tensors = [
-            tf.constant([arrays[name].tobytes()]) if name in texts else tf.constant(arrays[name])
-            for name in _STATE
-            if name != "dataset"
-        ]
-        return self._ops.ScannState([*tensors, tf.constant(vectors)])
+        def tensor(name: str) -> tf.Tensor:
+            dtype = _STATE[name]
+            if name not in arrays:
+                return tf.zeros([], dtype)
+            return tf.constant([arrays[name].tobytes()] if dtype == tf.string else arrays[name], dtype)
+
+        return self._ops.ScannState([*(tensor(name) for name in _STATE if name != "dataset"), tf.constant(vectors)])
 
     def _candidate_rows(self, queries: tf.Tensor, k: tf.Tensor) -> tf.Tensor:
         # ScaNN lives on the CPU; the state must outlive the searcher, which therefore is made anew at each use (the

@@ -9,7 +9,9 @@ from typing import Any
 import tensorflow as tf
 
 from rgunit_tf import config as settings_module
+from rgunit_tf import losses
 from rgunit_tf.models.retrieval_network import RetrievalNetwork
+from rgunit_tf.retrieval import triplets
 from rgunit_tf.stages import optimization
 from rgunit_tf.stages.noise import StepNoise
 from rgunit_tf.stages.tracking import TermMeans
@@ -74,7 +76,9 @@ class RetrievalModel(tf.keras.Model):
         noise = StepNoise(self.seed, self.step, tf.shape(batch["image"])[0])
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         samples = self.triplets(batch, noise)
-        dropout_noise = [noise.uniform(samples.count, self.network.hidden_units) for _ in self.network.hidden]
+        dropout_noise = [
+            _sample_major(noise.uniform(samples.count, self.network.hidden_units)) for _ in self.network.hidden
+        ]
         with tf.GradientTape() as tape:
             terms = self.loss_terms(samples, dropout_noise)
             loss = terms["triplet_loss"] / replicas
@@ -95,6 +99,27 @@ class RetrievalModel(tf.keras.Model):
         noise = StepNoise(self.seed + 1, tf.zeros((), tf.int64), tf.shape(batch["image"])[0])
         self.test_term_means.update_state(self.loss_terms(self.triplets(batch, noise), None))
         return self.test_term_means.result()
+
+    def triplets(self, batch: dict[str, tf.Tensor], noise: StepNoise) -> triplets.TripletSources:
+        """Content and style of anchors, positives and negatives, by the frozen translation model."""
+        images, labels, targets = batch["image"], batch["label"], batch["target"]
+        return triplets.triplet_sources(self.translation, images, labels, targets, noise, self.strategies)
+
+    def loss_terms(
+        self, samples: triplets.TripletSources, dropout_noise: list[tf.Tensor] | None
+    ) -> dict[str, tf.Tensor]:
+        """Eq. 8, averaged over the negatives in use; also the share of triplets whose margin is kept."""
+        embeddings = self.network((samples.content, samples.style), dropout_noise)
+        anchor, positive, negatives = samples.split(embeddings)
+        terms, satisfied = {}, []
+        for name, negative in negatives.items():
+            loss = losses.triplet(anchor, positive, negative, self.optimizer_settings.margin)
+            # A mean over all rows, those of weight 0 included, does not depend on how the batch is split up.
+            terms[f"loss_{name}"] = tf.reduce_mean(samples.weights_of(name) * loss)
+            satisfied.append(tf.reduce_mean(tf.cast(loss == 0.0, tf.float32)))
+        terms["triplet_loss"] = tf.add_n([terms[f"loss_{name}"] for name in negatives]) / len(negatives)
+        terms["satisfied"] = tf.add_n(satisfied) / len(satisfied)
+        return terms
 
     def embed(self, content: tf.Tensor, styles: tf.Tensor) -> tf.Tensor:
         """Embeds content [B, h, w, C] and styles [B, S] -> float32 [B, embedding_dim]."""
@@ -131,3 +156,8 @@ class RetrievalModel(tf.keras.Model):
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments but the translation model, which is saved on its own."""
         return {"seed": self.seed, **self.architecture}
+
+
+def _sample_major(noise: tf.Tensor) -> tf.Tensor:
+    """[B, n, D] -> [n B, D], in the order in which the samples of a batch are laid out."""
+    return tf.reshape(tf.transpose(noise, (1, 0, 2)), (-1, noise.shape[-1]))

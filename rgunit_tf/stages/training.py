@@ -31,15 +31,22 @@ SHOWN = {
 """Terms beside the progress bar."""
 
 
-def train(workdir: Workdir, last_stage: str, dataset: Dataset) -> None:
-    """Trains the stages up to `last_stage` that the workdir does not hold yet.
+def configure(config: ml_collections.ConfigDict) -> None:
+    """Sets what holds for the whole process; call it before TensorFlow computes anything."""
+    if config.train.deterministic:
+        tf.keras.utils.set_random_seed(config.train.seed)
+        tf.config.experimental.enable_op_determinism()
+
+
+def train(workdir: Workdir, last_stage: str) -> None:
+    """Trains and exports the stages up to `last_stage` that the workdir does not hold yet.
 
     Args:
       workdir: claimed for its config.
       last_stage: `translation`, `retrieval` or `guided`.
-      dataset: what `workdir.dataset()` gives.
     """
     config = workdir.config
+    dataset = workdir.dataset()
     strategy = make_strategy(config.train.strategy)
     finished = workdir.finished_stages()
     for name in STAGES[: STAGES.index(last_stage) + 1]:
@@ -50,6 +57,8 @@ def train(workdir: Workdir, last_stage: str, dataset: Dataset) -> None:
         with strategy.scope():
             model = _BUILDERS[name](workdir, config, dataset)
         _fit(workdir, name, model, dataset)
+        if name == "retrieval":
+            gallery_of(workdir, workdir.load_stage("retrieval"), dataset)
         tf.keras.backend.clear_session()
 
 

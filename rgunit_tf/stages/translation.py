@@ -17,7 +17,7 @@ from rgunit_tf.models.decoder import Decoder
 from rgunit_tf.models.discriminator import Discriminator, Verdict
 from rgunit_tf.models.encoders import ContentEncoder, StyleEncoder
 from rgunit_tf.models.style_prior import StylePrior
-from rgunit_tf.stages import optimization
+from rgunit_tf.stages import discriminator_view, optimization
 from rgunit_tf.stages.noise import StepNoise
 from rgunit_tf.stages.tracking import TermMeans
 
@@ -238,8 +238,8 @@ class TranslationModel(tf.keras.Model):
             translated_style=translated_style,
             translated_content=translated_content,
             returned=returned,
-            on_real=self.discriminator(self._blurred_by_noise(images, noise)),
-            on_translated=self.discriminator(self._blurred_by_noise(translated, noise)),
+            on_real=self.discriminator(self._shown(images, noise)),
+            on_translated=self.discriminator(self._shown(translated, noise)),
         )
 
     def guide(self, content: tf.Tensor, styles: tf.Tensor, ids: tf.Tensor, noise: StepNoise | None) -> tf.Tensor:
@@ -277,12 +277,8 @@ class TranslationModel(tf.keras.Model):
         rise = tf.cast(self.step, tf.float32) / max(1.0, float(self.loss_settings.kl_warmup))
         return self.loss_settings.kl * tf.minimum(1.0, rise)
 
-    def _blurred_by_noise(self, images: tf.Tensor, noise: StepNoise) -> tf.Tensor:
-        """What D sees: with noise of a deviation drawn an image, which hides patches too small to matter to an eye."""
-        if not self.loss_settings.noise:
-            return images
-        deviation = self.loss_settings.noise * noise.uniform(1, 1, 1)
-        return images + deviation * noise.normal(self.image_size, self.image_size, 3)
+    def _shown(self, images: tf.Tensor, noise: StepNoise) -> tf.Tensor:
+        return discriminator_view.view(images, noise, self.loss_settings.noise, self.loss_settings.cutout)
 
     def loss_terms(self, passes: Passes, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Every loss of paper §3.1, unweighted, and the two weighted sums; float32 scalars by the names of TERMS."""

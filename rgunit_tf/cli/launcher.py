@@ -1,0 +1,141 @@
+"""Runs a command: parses its flags, turns the user's mistakes into one line and exit code 2, and ends on signals."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import signal
+import sys
+import threading
+import traceback
+import warnings
+from collections.abc import Callable, Sequence
+from types import FrameType
+
+from absl import flags, logging
+
+from rgunit_tf.cli import configs, usage
+from rgunit_tf.cli import flags as cli_flags
+from rgunit_tf.config import validate
+from rgunit_tf.errors import UserError
+
+Main = Callable[[list[str]], int | None]
+
+
+class Interrupted(KeyboardInterrupt):
+    """SIGINT or SIGTERM: unwinds the command so that nothing is left half-written."""
+
+    def __init__(self, number: int):
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+
+def run(main: Main, positional: bool = False) -> None:
+    """Runs `main` with the arguments of the process and exits; see `call`."""
+    code = call(main, sys.argv, positional)
+    # A reader that went away (`| head`) is no error worth a traceback while Python shuts down.
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
+
+
+def call(main: Main, argv: Sequence[str], positional: bool = False) -> int:
+    """Runs `main` and returns the exit code of the command.
+
+    Args:
+      main: takes the arguments that are no flags, after the name of the command; returns None or an exit code.
+      argv: name of the command and its arguments.
+      positional: whether arguments that are no flags are allowed.
+
+    Returns:
+      0: done; 2: the user's mistake, one line on stderr; 128 + n: ended by signal n; 1: anything else.
+    """
+    _quieten()
+    name = _name(main, argv[0])
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _interrupt)
+    try:
+        arguments = list(argv[1:])
+        wanted = [word for word in _flags_of(arguments) if word in usage.FLAGS]
+        if wanted:
+            module = argv[0] if main.__module__ == "__main__" else main.__module__
+            print(usage.text(name, sys.modules[main.__module__].__doc__, module, full="full" in wanted[0]))
+            return 0
+        rest = _parse(arguments, positional)
+        for module, flag in sorted(cli_flags.required_flags):
+            if module == main.__module__ and flags.FLAGS[flag].value is None:
+                raise UserError(f"--{flag} is missing; give --{flag}=...")
+        return main([argv[0], *rest]) or 0
+    except UserError as error:
+        _say(name, str(error))
+        return 2
+    except Interrupted as error:
+        _say(name, f"ended by {error}")
+        return 128 + error.number
+    except BrokenPipeError:
+        return 1
+    except Exception:
+        traceback.print_exc()
+        return 1
+
+
+def _quieten() -> None:
+    """Keeps what TensorFlow and its add-ons say while they are imported away from the command's own lines.
+
+    Level 3, since TensorFlow 2.15 reports at level "error" that cuDNN is registered twice, on every machine.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warnings.filterwarnings("ignore", category=UserWarning, module="tensorflow_addons|tensorflow_hub")
+
+
+def _parse(arguments: list[str], positional: bool) -> list[str]:
+    """Parses the flags; returns the arguments that are none."""
+    values = flags.FLAGS
+    values.set_gnu_getopt(True)
+    _forget(values)
+    try:
+        arguments = values.read_flags_from_files(arguments, force_gnu=True)
+        if "config" in values:
+            arguments = configs.prepared(arguments)
+            cli_flags.ARGUMENTS[:] = ["", *arguments]
+        rest = values(["", *arguments])[1:]
+    except flags.Error as error:
+        raise UserError(configs.explain(error)) from error
+    if rest and not positional:
+        raise UserError(f"unexpected argument {rest[0]!r}; flags are written --name=value")
+    if "config" in values:
+        validate(values["config"].value)
+    logging.use_absl_handler()
+    if not values["verbosity"].present:
+        logging.set_verbosity(logging.INFO)
+    return rest
+
+
+def _forget(values: flags.FlagValues) -> None:
+    """Undoes an earlier parse in this process, overrides of settings included."""
+    for name in list(values):
+        if name.startswith("config."):
+            delattr(values, name)
+        elif name != "config":
+            values[name].unparse()
+
+
+def _flags_of(arguments: list[str]) -> list[str]:
+    return arguments[: arguments.index("--")] if "--" in arguments else arguments
+
+
+def _name(main: Main, program: str) -> str:
+    return pathlib.Path(program).stem if main.__module__ == "__main__" else main.__module__.rpartition(".")[2]
+
+
+def _say(name: str, message: str) -> None:
+    print(f"{name}: {' '.join(message.split())}", file=sys.stderr)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    # A second signal ends the process at once.
+    signal.signal(number, signal.SIG_DFL)
+    raise Interrupted(number)

@@ -1,0 +1,168 @@
+"""In-graph decoding of JPEG and PNG files to the squares that the models take, and encoding of results as PNG.
+
+Follows `rgunit_tf.data.decoding` step by step (Pillow's reduced JPEG decoding, its box reduction before strong
+shrinking, its two rounded passes of the bicubic filter), so that a picture gives the same pixels when it is served as
+when it is trained on. Measured against it: see `tests/serving/test_image_codec.py`.
+
+Pillow's EXIF rotation is the exception: TensorFlow does not read EXIF. Clients turn such photographs upright first.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from rgunit_tf.serving.requests import after, require
+
+MAX_PIXELS = 50_000_000
+"""Larger images are refused before they are decoded; one of this size takes about 300 MB for a moment."""
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_JPEG = b"\xff\xd8\xff"
+_JPEG_RATIOS = (1, 2, 4, 8)
+_REDUCING_GAP = 3.0
+_BICUBIC_SUPPORT = 1.5
+# Images decoded at the same time within a request; bounds the memory of a batch of large ones.
+_PARALLEL = 4
+
+
+def decode_squares(encoded: tf.Tensor, size: int, crop_share: float = 1.0) -> tf.Tensor:
+    """Decodes files, crops the centre square and resizes with antialiasing.
+
+    Args:
+      encoded: string [B], JPEG (also greyscale and CMYK) or PNG (also greyscale, palette, transparent and 16-bit).
+      size: side of the results, pixels.
+      crop_share: side of the centre crop as a share of the image's shorter side.
+
+    Returns:
+      uint8 [B, size, size, 3].
+
+    Raises:
+      tf.errors.InvalidArgumentError: when run on bytes that are neither, damaged, or of more than `MAX_PIXELS`.
+    """
+
+    def decode(item: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+        position, content = item
+        return _decode_square(content, position, size, crop_share)
+
+    return tf.map_fn(
+        decode,
+        (tf.range(tf.shape(encoded)[0]), encoded),
+        parallel_iterations=_PARALLEL,
+        fn_output_signature=tf.TensorSpec([size, size, 3], tf.uint8),
+    )
+
+
+def encode_png(images: tf.Tensor) -> tf.Tensor:
+    """Encodes uint8 [B, H, W, C], C of 1 or 3, as PNG files: string [B]."""
+    return tf.map_fn(tf.io.encode_png, images, fn_output_signature=tf.TensorSpec([], tf.string))
+
+
+def _decode_square(encoded: tf.Tensor, position: tf.Tensor, size: int, crop_share: float) -> tf.Tensor:
+    is_png = tf.strings.substr(encoded, 0, len(_PNG)) == _PNG
+    is_jpeg = tf.strings.substr(encoded, 0, len(_JPEG)) == _JPEG
+    known = require(is_png | is_jpeg, "image_bytes[{}] is neither a JPEG nor a PNG file", position)
+    height, width = _dimensions(after([known], encoded), is_png)
+    pixels = tf.cast(height, tf.int64) * tf.cast(width, tf.int64)
+    bounded = require(
+        (height > 0) & (width > 0) & (pixels <= MAX_PIXELS),
+        f"image_bytes[{{}}] is {{}} by {{}} pixels; at most {MAX_PIXELS} in all are accepted",
+        position,
+        width,
+        height,
+    )
+    encoded = after([bounded], encoded)
+
+    # As Pillow's draft mode: JPEGs much larger than needed are decoded at a half, a quarter or an eighth.
+    shorter = tf.minimum(height, width)
+    side = tf.cast(tf.round(tf.cast(shorter, tf.float32) * crop_share), tf.int32)
+    level = sum(tf.cast(side >= 2 * ratio * size, tf.int32) for ratio in _JPEG_RATIOS[1:])
+    level = tf.where(is_png, 0, level)
+    branches = [lambda ratio=ratio: _decode_jpeg(encoded, ratio) for ratio in _JPEG_RATIOS]
+    image = tf.switch_case(tf.where(is_png, len(branches), level), [*branches, lambda: _decode_png(encoded)])
+    shrunk = tf.cast(side, tf.float32) / tf.cast(tf.gather(_JPEG_RATIOS, level), tf.float32)
+    return _resize_square(image, shrunk, size)
+
+
+def _dimensions(encoded: tf.Tensor, is_png: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Height and width, int32, from the header alone."""
+
+    def of_png() -> tf.Tensor:
+        # Width and height stand at bytes 16 to 24, big-endian; a file that ends before has none.
+        header = tf.strings.join([tf.strings.substr(encoded, 0, 24), b"\x00" * 24])
+        return tf.io.decode_raw(tf.strings.substr(header, 16, 8), tf.int32, little_endian=False)[::-1]
+
+    def of_jpeg() -> tf.Tensor:
+        return tf.image.extract_jpeg_shape(encoded)[:2]
+
+    dimensions = tf.ensure_shape(tf.cond(is_png, of_png, of_jpeg), [2])
+    return dimensions[0], dimensions[1]
+
+
+def _decode_jpeg(encoded: tf.Tensor, ratio: int) -> tf.Tensor:
+    return tf.io.decode_jpeg(encoded, channels=3, ratio=ratio, dct_method="INTEGER_ACCURATE")
+
+
+def _decode_png(encoded: tf.Tensor) -> tf.Tensor:
+    """Transparent pixels become white."""
+    image = tf.io.decode_png(encoded, channels=4)
+    alpha = image[..., 3:]
+
+    def over_white() -> tf.Tensor:
+        # round(colour alpha + 255 (1 - alpha)) with alpha in 255ths, in 16 bits to spare memory.
+        share = tf.cast(alpha, tf.uint16)
+        value = tf.cast(image[..., :3], tf.uint16) * share + 255 * (255 - share) + 128
+        return tf.cast(tf.bitwise.right_shift(value + tf.bitwise.right_shift(value, 8), 8), tf.uint8)
+
+    return tf.cond(tf.reduce_all(alpha == 255), lambda: image[..., :3], over_white)
+
+
+def _resize_square(image: tf.Tensor, side: tf.Tensor, size: int) -> tf.Tensor:
+    """The centre square of uint8 [H, W, 3] -> uint8 [size, size, 3], as Pillow's bicubic with `reducing_gap=3`."""
+    shape = tf.shape(image)[:2]
+    whole_side = tf.clip_by_value(tf.cast(tf.round(side), tf.int32), 1, tf.reduce_min(shape))
+    side = tf.cast(whole_side, tf.float32)
+    corner = tf.cast((shape - whole_side) // 2, tf.float32)
+    factor = tf.maximum(tf.floor(side / size / _REDUCING_GAP), 1.0)
+    image, corner, side = tf.cond(
+        factor > 1.0, lambda: _reduce(image, corner, side, factor, size), lambda: (image, corner, side)
+    )
+    scale = size / side
+    image = tf.ensure_shape(image, [None, None, 3])[tf.newaxis]
+    for axis in (1, 0):
+        sizes = [tf.shape(image)[1], tf.shape(image)[2]]
+        scales, offsets = [tf.ones(()), tf.ones(())], [tf.zeros(()), tf.zeros(())]
+        sizes[axis], scales[axis], offsets[axis] = tf.constant(size), scale, -corner[axis] * scale
+        image = _rounded(_scaled(image, sizes, scales, offsets, "keyscubic"))
+    return tf.ensure_shape(image[0], [size, size, 3])
+
+
+def _reduce(
+    image: tf.Tensor, corner: tf.Tensor, side: tf.Tensor, factor: tf.Tensor, size: int
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Averages blocks of factor x factor pixels within reach of the square; the square moves and shrinks along."""
+    shape = tf.shape(image)[:2]
+    reach = _BICUBIC_SUPPORT * side / size
+    start = tf.maximum(tf.cast(corner - reach, tf.int32), 0)
+    stop = tf.minimum(tf.cast(tf.math.ceil(corner + side + reach), tf.int32), shape)
+    region = image[start[0] : stop[0], start[1] : stop[1]][tf.newaxis]
+    sizes = tf.cast(tf.math.ceil(tf.cast(stop - start, tf.float32) / factor), tf.int32)
+    zero = tf.zeros(())
+    reduced = _scaled(region, [sizes[0], sizes[1]], [1.0 / factor, 1.0 / factor], [zero, zero], "box")
+    return _rounded(reduced)[0], (corner - tf.cast(start, tf.float32)) / factor, side / factor
+
+
+def _scaled(
+    images: tf.Tensor, sizes: list[tf.Tensor], scales: list[tf.Tensor], offsets: list[tf.Tensor], kernel: str
+) -> tf.Tensor:
+    return tf.raw_ops.ScaleAndTranslate(
+        images=images,
+        size=tf.stack(sizes),
+        scale=tf.stack(scales),
+        translation=tf.stack(offsets),
+        kernel_type=kernel,
+        antialias=True,
+    )
+
+
+def _rounded(values: tf.Tensor) -> tf.Tensor:
+    return tf.cast(tf.clip_by_value(tf.floor(values + 0.5), 0.0, 255.0), tf.uint8)

@@ -1,0 +1,70 @@
+"""Checks of what a request holds: each ends in an INVALID_ARGUMENT that says what is wrong.
+
+The inputs of the signatures are declared without the sizes that are checked here. Were they declared, a server would
+still let other shapes through, and TensorFlow would have removed the checks, being sure that they hold.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+STYLE_RANGE = 100.0
+"""Styles and noise are about -3 to 3; beyond this a request is wrong, and the networks would overflow."""
+
+
+def require(condition: tf.Tensor, message: str, *values: tf.Tensor) -> tf.Operation:
+    """Fails with `message`, its `{}` filled in with `values`, unless `condition` holds."""
+    text = tf.strings.format(message, values) if values else tf.constant(message)
+    return tf.debugging.Assert(condition, [text])
+
+
+def after(checks: list[tf.Operation], tensor: tf.Tensor) -> tf.Tensor:
+    """`tensor`, once the checks have passed."""
+    with tf.control_dependencies(checks):
+        return tf.identity(tensor)
+
+
+def _check_row_shape(tensor: tf.Tensor, row: tuple[int, ...], name: str) -> tf.Operation:
+    # As text, shapes of any rank can be compared.
+    shape = tf.shape(tensor)
+    found = tf.strings.reduce_join(tf.strings.as_string(shape[1:]), separator=",")
+    expected = ",".join(map(str, row))
+    fits = (tf.size(shape) > 0) & (found == expected)
+    return require(fits, f"{name} must have shape [batch,{expected}], not {{}}", shape)
+
+
+def same_batch(first: tf.Tensor, second: tf.Tensor, names: str) -> tf.Operation:
+    """Checks that two tensors have as many rows."""
+    counts = tf.shape(first)[:1], tf.shape(second)[:1]
+    return require(tf.reduce_all(counts[0] == counts[1]), f"{names} must be equally many, not {{}} and {{}}", *counts)
+
+
+def checked_rows(
+    tensor: tf.Tensor, row: tuple[int, ...], name: str, low: float | None = None, high: float | None = None
+) -> tf.Tensor:
+    """`tensor` as [B, *row], once its shape and (where given) its range are found right; NaN is in no range."""
+    tensor = after([_check_row_shape(tensor, row, name)], tensor)
+    if low is not None:
+        inside = tf.reduce_all((tensor >= low) & (tensor <= high))
+        tensor = after([require(inside, f"{name} must be numbers from {low:g} to {high:g}")], tensor)
+    return tf.ensure_shape(tensor, [None, *row])
+
+
+def checked_vector(tensor: tf.Tensor, name: str) -> tf.Tensor:
+    """`tensor` as [B], once its shape is found right."""
+    shape = tf.shape(tensor)
+    checked = after([require(tf.size(shape) == 1, f"{name} must have shape [batch], not {{}}", shape)], tensor)
+    return tf.ensure_shape(checked, [None])
+
+
+def checked_k(k: tf.Tensor, available: int) -> tf.Tensor:
+    """`k` as a scalar: one number, or the same number for each query, as batching servers and REST's rows have it."""
+    values = tf.reshape(k, [-1])
+    lowest, highest = tf.reduce_min(values), tf.reduce_max(values)
+    one = require(
+        (tf.size(values) > 0) & (lowest == highest), "k must be one number, the same for all queries, not {}", k
+    )
+    fits = require(
+        (lowest >= 1) & (highest <= available), f"k must be from 1 to {available}, the gallery's size, not {{}}", k
+    )
+    return tf.reshape(after([one, fits], values)[:1], [])

@@ -1,0 +1,40 @@
+import json
+
+import pytest
+from absl import flags
+
+from rgunit_tf.cli import evaluate, launcher
+
+
+@pytest.fixture(autouse=True)
+def fresh_flags():
+    yield
+    flags.FLAGS.unparse_flags()
+
+
+def test_a_workdir_without_finished_stage_is_one_line_and_exit_code_2(tmp_path, capsys):
+    assert launcher.call(evaluate.main, ["evaluate", f"--workdir={tmp_path}"]) == 2
+    message = capsys.readouterr().err.strip().splitlines()
+    assert len(message) == 1 and "no finished translation stage" in message[0] and "bin/train" in message[0]
+
+
+def test_the_main_figures_are_printed(tmp_path, capsys, monkeypatch):
+    from rgunit_tf.evaluation import stage_evaluation
+
+    asked = {}
+
+    def evaluate_workdir(workdir, stages, seed):
+        asked.update(path=workdir.path, stages=stages, seed=seed)
+        accuracy = {"value": 0.9123, "interval": [0.9, 0.95], "images": 12}
+        return {
+            "classifier": {"name": "judge", "real_test": {"accuracy_mean": 0.99}},
+            "stages": {"guided": {"metrics": {"accuracy": accuracy}}},
+        }
+
+    monkeypatch.setattr(stage_evaluation, "evaluate_workdir", evaluate_workdir)
+    arguments = ["evaluate", f"--workdir={tmp_path}", "--stage=guided", "--seed=4"]
+    assert launcher.call(evaluate.main, arguments) == 0
+    assert asked == {"path": tmp_path, "stages": ["guided"], "seed": 4}
+    output = capsys.readouterr().out
+    assert "0.912 [0.900, 0.950]" in output and "metrics.json" in output
+    assert json.dumps(str(tmp_path))[1:-1] in output

@@ -1,0 +1,50 @@
+"""What the tests share. TensorFlow's settings are made here, before any test imports it."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import random
+import sys
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# Several test processes share one GPU where there is one.
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """Every test starts from the same seeds, in whichever order tests run."""
+    random.seed(0)
+    np.random.seed(0)
+    if "tensorflow" in sys.modules:
+        sys.modules["tensorflow"].random.set_seed(0)
+
+
+@pytest.fixture(scope="session")
+def root() -> pathlib.Path:
+    """The repository."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def schema():
+    """Three hair colours, of which one at most holds, and two free attributes."""
+    from rgunit_tf.domains import AttributeSchema
+
+    names = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young")
+    return AttributeSchema(names, groups=(names[:3],))
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> pathlib.Path:
+    """Folder of the real photographs beside the repository; the test is skipped where there is none."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("no ../shared/data")
+    return folder

@@ -1,0 +1,82 @@
+import json
+import types
+
+import pytest
+from PIL import Image
+
+from rgunit_tf.errors import UserError
+from rgunit_tf.evaluation import classifier_training, stage_evaluation, summary
+from rgunit_tf.retrieval import Gallery
+from rgunit_tf.stages.retrieval import RetrievalModel
+from rgunit_tf.stages.translation import TranslationModel
+
+
+class Run:
+    """What `evaluate_workdir` needs of a workdir, with untrained models."""
+
+    def __init__(self, path, dataset, stages):
+        self.path, self.stages = path, stages
+        self.config = types.SimpleNamespace(data=types.SimpleNamespace(source="celeba"))
+        self.translation = TranslationModel(dataset.schema, 16, width=4, residual_blocks=1, mlp_width=8, style_dim=2)
+        self.retrieval = RetrievalModel(self.translation, embedding_dim=8, hidden=8, content_channels=4)
+        self.dataset = lambda: dataset
+
+    def finished_stages(self):
+        return self.stages
+
+    def load_stage(self, name):
+        return getattr(self, name)
+
+    def gallery(self):
+        return Gallery.build(self.retrieval, self.dataset().retrieval)
+
+
+@pytest.fixture(autouse=True)
+def short_training(monkeypatch):
+    monkeypatch.setitem(classifier_training.RECIPE, "width", 4)
+    monkeypatch.setitem(classifier_training.RECIPE, "steps", 20)
+    monkeypatch.setitem(classifier_training.RECIPE, "batch_size", 16)
+
+
+def test_every_finished_stage_is_measured_and_pictured(drawn, tmp_path):
+    run = Run(tmp_path, drawn, ["translation", "retrieval"])
+    report = stage_evaluation.evaluate_workdir(run, seed=1)
+    written = json.loads((tmp_path / "evaluation/metrics.json").read_text())
+    assert written == json.loads(json.dumps(report))
+    assert written["classifier"]["real_test"]["accuracy_mean"] > 0
+    assert "accuracy" in written["stages"]["translation"]["metrics"]
+    assert "precision_at_10/average" in written["stages"]["retrieval"]["metrics"]
+    for stage, result in written["stages"].items():
+        assert result["figures"], stage
+        for name in result["figures"]:
+            with Image.open(tmp_path / "evaluation/figures" / stage / name) as image:
+                assert image.width > 300
+    text = "\n".join(summary.lines(written))
+    assert "frechet_over_floor" in text and "precision_at_10/average" in text
+
+    again = stage_evaluation.evaluate_workdir(
+        Run(tmp_path, drawn, ["translation", "retrieval"]), ["translation"], seed=2
+    )
+    assert again["stages"]["translation"]["metrics"]["accuracy"]["seed"] == 2
+    assert again["stages"]["retrieval"] == written["stages"]["retrieval"], "kept from the earlier evaluation"
+
+
+def test_counterfactuals_are_pictured_where_they_can_be_drawn(drawn, classifier, truth, tmp_path):
+    model = Run(tmp_path, drawn, []).translation
+    result = stage_evaluation.evaluate_stage(model, drawn, classifier, truth, figure_folder=tmp_path)
+    assert "beside_truth.png" in result["figures"] and (tmp_path / "beside_truth.png").exists()
+    assert "counterfactual_l1_ratio" in result["metrics"]
+
+
+def test_a_damaged_earlier_report_is_left_behind(drawn, tmp_path):
+    (tmp_path / "evaluation").mkdir()
+    (tmp_path / "evaluation/metrics.json").write_text('{"stages": {"guided":')
+    report = stage_evaluation.evaluate_workdir(Run(tmp_path, drawn, ["translation"]))
+    assert list(report["stages"]) == ["translation"]
+
+
+@pytest.mark.parametrize(("finished", "asked"), [([], None), (["translation"], ["guided"])])
+def test_what_is_not_trained_cannot_be_measured(drawn, tmp_path, finished, asked):
+    run = types.SimpleNamespace(path=tmp_path, finished_stages=lambda: finished)
+    with pytest.raises(UserError, match=f"no finished {'guided' if asked else 'translation'} stage; run bin/train"):
+        stage_evaluation.evaluate_workdir(run, asked)

@@ -1,0 +1,328 @@
+"""Galleries: building, searching, exclusion, ids, images, saving."""
+
+import json
+import pathlib
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from rgunit_tf.errors import UserError
+from rgunit_tf.retrieval import Gallery
+
+KINDS = ["exact", pytest.param("scann", marks=pytest.mark.skipif(sys.platform != "linux", reason="no wheel"))]
+
+
+def vectors(count, seed=0):
+    return np.random.default_rng(seed).normal(size=(count, 6)).astype(np.float32)
+
+
+def pictures(count):
+    return np.random.default_rng(3).integers(0, 256, (count, 4, 4, 3), np.uint8)
+
+
+def make(count=20, index="exact", images=True):
+    ids = [f"{row:03d}.png" for row in range(count)]
+    return Gallery.from_embeddings(vectors(count), ids, pictures(count) if images else None, index)
+
+
+def nearest(queries, embeddings):
+    return np.argsort(np.linalg.norm(queries[:, None] - embeddings[None], axis=-1), axis=1)
+
+
+class MeanColors:
+    """Stands in for a retrieval model: the embedding is the mean colour and its square."""
+
+    def embed_images(self, images):
+        means = tf.reduce_mean(images, axis=(1, 2))
+        return tf.concat([means, means**2], axis=1)
+
+
+def batches(count, size=3, dtype=np.float32):
+    images = pictures(count)
+    if dtype != np.uint8:
+        images = images.astype(np.float32) / 127.5 - 1.0
+    for start in range(0, count, size):
+        ids = np.array([b"id%d" % row for row in range(start, min(start + size, count))])
+        yield {"image": images[start : start + size], "id": tf.constant(ids)}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8])
+def test_build_embeds_every_image_and_keeps_its_pixels(dtype):
+    gallery = Gallery.build(MeanColors(), batches(7, dtype=dtype))
+    assert list(gallery.ids) == [f"id{row}" for row in range(7)]
+    expected = MeanColors().embed_images(pictures(7).astype(np.float32) / 127.5 - 1.0)
+    np.testing.assert_allclose(gallery.embeddings.numpy(), expected, atol=1e-6)
+    np.testing.assert_array_equal(gallery.images(np.arange(7)), pictures(7))
+
+
+def test_build_reads_a_split_in_order_without_augmentation():
+    class Split:
+        def batches(self, batch_size, training):
+            assert not training
+            return batches(5, batch_size)
+
+    gallery = Gallery.build(MeanColors(), Split(), batch_size=2, keep_images=False)
+    assert gallery.size == 5
+    assert not gallery.has_images
+    with pytest.raises(UserError, match="keep_images"):
+        gallery.images([0])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_search_returns_ids_nearest_first(kind):
+    gallery, queries = make(index=kind), vectors(4, seed=1)
+    ids, distances = gallery.search(queries, 5)
+    expected = nearest(queries, vectors(20))[:, :5]
+    np.testing.assert_array_equal(ids, gallery.ids.astype(np.bytes_)[expected])
+    np.testing.assert_allclose(distances, np.linalg.norm(queries[:, None] - vectors(20)[expected], axis=-1), rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_excluded_image_is_never_found_and_nothing_else_is_lost(kind):
+    gallery = make(index=kind)
+    own = np.array([3, 0, 19, -1, 7])
+    queries = vectors(20)[own] + vectors(5, seed=1) * np.array([[0.0], [0.0], [0.01], [1.0], [9.0]], np.float32)
+    distances, rows = gallery.search_rows(queries, 6, own)
+    order = nearest(queries, vectors(20))
+    expected = np.array([[row for row in order[b] if row != own[b]][:6] for b in range(5)])
+    np.testing.assert_array_equal(rows, expected)
+    np.testing.assert_allclose(distances, np.linalg.norm(queries[:, None] - vectors(20)[expected], axis=-1), rtol=1e-5)
+    names = [gallery.ids[row] if row >= 0 else "" for row in own]
+    np.testing.assert_array_equal(gallery.search(queries, 6, names)[0], gallery.ids.astype(np.bytes_)[expected])
+
+
+def test_every_other_image_can_be_asked_for_but_not_one_more():
+    gallery = make(5)
+    assert sorted(gallery.search_rows(vectors(1), 4, [2])[1].numpy()[0]) == [0, 1, 3, 4]
+    with pytest.raises(UserError, match=r"neighbors=5: .* from 1 to 4"):
+        gallery.search_rows(vectors(1), 5, [2])
+    with pytest.raises(UserError, match=r"neighbors=6: .* from 1 to 5"):
+        gallery.search(vectors(1), 6)
+
+
+def test_rows_of_known_and_unknown_ids():
+    rows = tf.function(make().rows_of)(tf.constant([["004.png", "nobody"], ["", "019.png"]]))
+    np.testing.assert_array_equal(rows, [[4, -1], [-1, 19]])
+    assert rows.dtype == tf.int32
+
+
+def test_images_and_ids_keep_the_shape_of_the_rows():
+    gallery = make()
+    np.testing.assert_array_equal(gallery.images([[3, 1], [0, 3]]), pictures(20)[[[3, 1], [0, 3]]])
+    np.testing.assert_array_equal(gallery.ids_at([2]), [b"002.png"])
+
+
+def test_contradictions_are_refused():
+    with pytest.raises(UserError, match="'a'"):
+        Gallery.from_embeddings(vectors(3), ["a", "b", "a"])
+    with pytest.raises(UserError, match="one id an image"):
+        Gallery.from_embeddings(vectors(3), ["a", "b"])
+    with pytest.raises(UserError, match="uint8"):
+        Gallery.from_embeddings(vectors(2), ["a", "b"], pictures(3))
+    with pytest.raises(UserError, match="no image"):
+        Gallery.build(MeanColors(), [])
+
+
+def test_another_index_shares_the_images():
+    gallery = make()
+    other = gallery.with_index("exact", block=3)
+    assert other._images is gallery._images
+    np.testing.assert_array_equal(other.search(vectors(2), 3)[0], gallery.search(vectors(2), 3)[0])
+
+
+def test_random_rows_are_distinct_reproducible_and_never_the_own():
+    gallery = make(6)
+    seeds = np.random.default_rng(0).integers(0, 2**31, (6000, 2)).astype(np.int32)
+    own = np.arange(6000) % 7 - 1
+    rows = tf.function(gallery.random_rows)(seeds, 3, own).numpy()
+    assert rows.shape == (6000, 3)
+    assert all(len(set(row)) == 3 for row in rows)
+    assert not (rows == own[:, None]).any()
+    np.testing.assert_array_equal(gallery.random_rows(seeds[10:12], 3, own[10:12]), rows[10:12])
+    np.testing.assert_array_equal(np.sort(gallery.random_rows(seeds[:5], 6), axis=1), np.tile(np.arange(6), (5, 1)))
+    for excluded in range(-1, 6):
+        # 857 draws of each place: every allowed row takes its share, within four standard deviations.
+        drawn = rows[own == excluded]
+        allowed = [row for row in range(6) if row != excluded]
+        for place in range(3):
+            share = np.bincount(drawn[:, place], minlength=6)[allowed] / len(drawn)
+            expected = 1 / len(allowed)
+            assert abs(share - expected).max() < 4 * np.sqrt(expected * (1 - expected) / len(drawn))
+    with pytest.raises(UserError, match="from 1 to 5"):
+        gallery.random_rows(seeds[:1], 6, own[:1])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("images", [True, False])
+def test_save_and_load(tmp_path, kind, images):
+    gallery = make(index=kind, images=images)
+    gallery.metadata["retrieval"] = "step 10"
+    gallery.save(tmp_path / "gallery")
+    loaded = Gallery.load(tmp_path / "gallery")
+    assert loaded.index.kind == kind
+    assert loaded.metadata == {"retrieval": "step 10"}
+    np.testing.assert_array_equal(loaded.ids, gallery.ids)
+    np.testing.assert_array_equal(loaded.embeddings.numpy(), vectors(20))
+    for found, expected in zip(loaded.search(vectors(3, 1), 4), gallery.search(vectors(3, 1), 4), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert loaded.has_images == images
+    if images:
+        np.testing.assert_array_equal(loaded.images(np.arange(20)), pictures(20))
+    assert not Gallery.load(tmp_path / "gallery", keep_images=False).has_images
+    assert Gallery.load(tmp_path / "gallery", index="exact").index.kind == "exact"
+    with pytest.raises(UserError, match="exists already"):
+        gallery.save(tmp_path / "gallery")
+    assert [path.name for path in tmp_path.iterdir()] == ["gallery"]
+
+
+def test_scann_is_built_again_when_another_version_made_it(tmp_path, monkeypatch):
+    pytest.importorskip("scann")
+    gallery = make(index="scann")
+    gallery.save(tmp_path / "gallery")
+    from rgunit_tf.retrieval import scann_index
+
+    monkeypatch.setattr(scann_index, "builder_version", lambda: "9.9")
+    monkeypatch.setattr(scann_index.ScannIndex, "_restore", None)
+    found = Gallery.load(tmp_path / "gallery").search(vectors(3, 1), 4)[0]
+    np.testing.assert_array_equal(found, gallery.search(vectors(3, 1), 4)[0])
+
+
+@pytest.mark.parametrize("name", ["embeddings.npy", "images.npy", "ids.json"])
+@pytest.mark.parametrize("damage", ["one byte", "cut", "gone"])
+def test_a_damaged_file_is_named_with_the_remedy(tmp_path, name, damage):
+    make().save(tmp_path / "gallery")
+    path = tmp_path / "gallery" / name
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 1
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(content if damage == "one byte" else content[:-5])
+    with pytest.raises(UserError, match=rf"{name} .*delete the folder .*it is rebuilt"):
+        Gallery.load(tmp_path / "gallery")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format_version": 1}', '{"format_version": 2}'])
+def test_a_damaged_manifest_is_named(tmp_path, text):
+    make().save(tmp_path / "gallery")
+    (tmp_path / "gallery" / "manifest.json").write_text(text)
+    with pytest.raises(UserError, match=r"manifest\.json .*it is rebuilt"):
+        Gallery.load(tmp_path / "gallery")
+
+
+def test_pickled_arrays_are_not_read(tmp_path):
+    make().save(tmp_path / "gallery")
+    path = tmp_path / "gallery" / "embeddings.npy"
+    np.save(path, np.array([{}]), allow_pickle=True)
+    from rgunit_tf.retrieval import gallery_files
+
+    manifest = json.loads((tmp_path / "gallery" / "manifest.json").read_text())
+    manifest["sha256"]["embeddings.npy"] = gallery_files._sha256(path)
+    (tmp_path / "gallery" / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(UserError, match=r"embeddings\.npy is not an array"):
+        Gallery.load(tmp_path / "gallery")
+
+
+def test_a_folder_without_a_gallery(tmp_path):
+    with pytest.raises(UserError, match="no gallery in this folder"):
+        Gallery.load(tmp_path)
+
+
+class Served(tf.Module):
+    """What an export looks like: everything of the gallery behind one signature."""
+
+    def __init__(self, gallery):
+        super().__init__()
+        self.gallery = gallery
+
+    @tf.function(
+        input_signature=[tf.TensorSpec([None, 6]), tf.TensorSpec([None], tf.string), tf.TensorSpec([], tf.int32)]
+    )
+    def retrieve(self, queries, own, k):
+        distances, rows = self.gallery.search_rows(queries, k, self.gallery.rows_of(own))
+        return {"ids": self.gallery.ids_at(rows), "distances": distances, "images": self.gallery.images(rows)}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_saved_model_answers_alike_in_a_fresh_process(tmp_path, kind):
+    served = Served(make(300, kind).with_index(kind, **({"leaves": 20} if kind == "scann" else {})))
+    queries, own = vectors(4, seed=1), ["001.png", "", "299.png", "nobody"]
+    expected = served.retrieve(queries, tf.constant(own), 5)
+    tf.saved_model.save(served, tmp_path / "model", signatures=served.retrieve)
+    assert (tmp_path / "model" / "saved_model.pb").stat().st_size < 200_000
+    np.savez(tmp_path / "queries.npz", queries=queries, own=np.array(own))
+    program = """
+        import sys, pathlib, numpy as np, tensorflow as tf
+        folder, kind = pathlib.Path(sys.argv[1]), sys.argv[2]
+        if kind == "scann":
+            import scann
+        given = np.load(folder / "queries.npz")
+        model = tf.saved_model.load(str(folder / "model"))
+        answer = model.signatures["serving_default"]
+        found = answer(queries=tf.constant(given["queries"]), own=tf.constant(given["own"]), k=tf.constant(5))
+        np.savez(folder / "found.npz", **{name: value.numpy() for name, value in found.items()})
+        none = answer(queries=tf.zeros([0, 6]), own=tf.constant([], tf.string), k=tf.constant(2))
+        assert none["ids"].shape == (0, 2) and none["images"].shape == (0, 2, 4, 4, 3), none
+        try:
+            answer(queries=tf.zeros([1, 6]), own=tf.constant([""]), k=tf.constant(300))
+        except tf.errors.InvalidArgumentError as error:
+            assert "from 1 to 299" in str(error), error
+        else:
+            raise AssertionError("k=300 was accepted")
+    """
+    run(program, tmp_path, kind)
+    with np.load(tmp_path / "found.npz", allow_pickle=True) as found:
+        for name, value in expected.items():
+            np.testing.assert_array_equal(found[name], value, err_msg=name)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_replica_of_a_mirrored_strategy_can_search(tmp_path, kind):
+    program = """
+        import sys, numpy as np, tensorflow as tf
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+        from rgunit_tf.retrieval import Gallery
+        vectors = np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32)
+        images = np.arange(40, dtype=np.uint8).reshape(40, 1, 1, 1).repeat(3, axis=3)
+        ids = [str(row) for row in range(40)]
+        strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+        gallery = Gallery.from_embeddings(vectors, ids, images, sys.argv[2])
+        with strategy.scope():
+            scale = tf.Variable(1.0)
+
+        def step(queries, own):
+            rows = gallery.search_rows(queries * scale, 3, gallery.rows_of(own))[1]
+            random = gallery.random_rows(tf.tile([[1, 2]], [tf.shape(queries)[0], 1]), 3, gallery.rows_of(own))
+            return rows, gallery.images(rows), random
+
+        data = tf.data.Dataset.from_tensor_slices((vectors, tf.constant(ids))).batch(8)
+        once = tf.function(lambda *batch: strategy.run(step, args=batch))
+        found = [[], [], []]
+        for batch in strategy.experimental_distribute_dataset(data):
+            for values, result in zip(found, once(*batch)):
+                values.extend(strategy.experimental_local_results(result))
+        assert len(found[0]) == 10
+        found = [np.concatenate(values) for values in found]
+        order = np.argsort(np.linalg.norm(vectors[:, None] - vectors[None], axis=-1), axis=1)[:, 1:4]
+        np.testing.assert_array_equal(found[0], order)
+        np.testing.assert_array_equal(found[1][..., 0, 0, 0], order)
+        assert not (found[2] == np.arange(40)[:, None]).any()
+    """
+    run(program, tmp_path, kind)
+
+
+def run(program, *arguments):
+    root = pathlib.Path(__file__).parents[2]
+    process = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program), *map(str, arguments)],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert process.returncode == 0, process.stderr[-3000:]
