@@ -50,21 +50,24 @@ class Workdir:
             self.path.mkdir(parents=True, exist_ok=True)
             atomic.write_json(file, {"config": plain, "versions": versions or {}})
             return
-        differences = config_module.differences(self._read()["config"], plain)
+        differences = config_module.differences(self._read(), plain)
         if differences:
             raise UserError(
                 f"{file} is of a run with another config ({'; '.join(differences)}); "
                 "choose another --workdir, or give the same settings"
             )
 
-    def _read(self) -> dict[str, Any]:
+    def _read(self) -> dict[str, dict[str, Any]]:
         file = self.path / "config.json"
         try:
-            return json.loads(file.read_text(encoding="utf-8"))
+            config = json.loads(file.read_text(encoding="utf-8"))["config"]
         except FileNotFoundError:
             raise UserError(f"{file} is missing; --workdir must name the folder of a run") from None
-        except (json.JSONDecodeError, UnicodeDecodeError):
-            raise UserError(f"{file} is damaged; restore it or start in another --workdir") from None
+        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
+            config = None
+        if not isinstance(config, dict) or not all(isinstance(settings, dict) for settings in config.values()):
+            raise UserError(f"{file} is damaged; restore it or start in another --workdir")
+        return config
 
     @property
     def config(self) -> ml_collections.ConfigDict:
@@ -74,10 +77,16 @@ class Workdir:
           UserError: there is none, or it is damaged.
         """
         config = config_module.default_config()
-        for group, settings in self._read()["config"].items():
+        for group, settings in self._read().items():
             for name, value in settings.items():
-                default = config[group][name]
-                config[group][name] = _tuples(value) if isinstance(default, tuple) else value
+                known = config_module.SETTINGS.get(group, {}).get(name)
+                try:
+                    config[group][name] = _tuples(value) if isinstance(known.default, tuple) else value
+                except (AttributeError, KeyError, TypeError):
+                    raise UserError(
+                        f"{self.path / 'config.json'}: {group}.{name}={value!r} is no setting of this version; "
+                        "use the version that made the run"
+                    ) from None
         return config
 
     @contextlib.contextmanager
@@ -87,6 +96,8 @@ class Workdir:
         Raises:
           UserError: another command holds it.
         """
+        if self.path.exists() and not self.path.is_dir():
+            raise UserError(f"--workdir={self.path} is a file; name a folder")
         self.path.mkdir(parents=True, exist_ok=True)
         with open(self.path / ".lock", "w", encoding="utf-8") as file:
             try:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from concurrent import futures
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from rgunit_tf.data.records import Reader
 
@@ -53,8 +53,13 @@ def decode(encoded: bytes, size: int, crop: int = 0) -> np.ndarray:
             if 0 < crop < side:
                 side = crop
             shrink = _draft(image, side, size)
+            if image.getexif().get(ExifTags.Base.Orientation, 1) >= 5:
+                width, height = height, width
             upright = _to_rgb(ImageOps.exif_transpose(image))
-        return np.asarray(_square(upright, side / shrink, size), np.uint8)
+        # Whole pixels of the full-size image; fractions of those that a draft has left.
+        left, top = (width - side) // 2 / shrink, (height - side) // 2 / shrink
+        box = (left, top, min(left + side / shrink, upright.width), min(top + side / shrink, upright.height))
+        return np.asarray(_resize(upright, box, size), np.uint8)
     except UnreadableImageError:
         raise
     # Pillow's plugins raise all of these on damaged files; its bomb guard is an Exception of its own.
@@ -91,13 +96,9 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _square(image: Image.Image, side: float, size: int) -> Image.Image:
-    width, height = image.size
-    side = max(1, min(round(side), width, height))
-    left, top = (width - side) // 2, (height - side) // 2
-    box = (left, top, left + side, top + side)
-    if side == size:
-        return image.crop(box)
+def _resize(image: Image.Image, box: tuple[float, float, float, float], size: int) -> Image.Image:
+    if box[2] - box[0] == size and all(edge == int(edge) for edge in box):
+        return image.crop(tuple(map(int, box)))
     return image.resize((size, size), Image.Resampling.BICUBIC, box=box, reducing_gap=3.0)
 
 

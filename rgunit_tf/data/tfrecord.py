@@ -261,8 +261,12 @@ def _read_manifest(root: pathlib.Path) -> dict[str, Any]:
     if manifest["plan"]["format"] != FORMAT:
         raise UserError(f"{path}: format {manifest['plan']['format']}, expected {FORMAT}; run bin/prepare again")
     for entry in (entry for entries in manifest["splits"].values() for entry in entries):
+        if not {"file", "images", "bytes", "sha256"} <= set(entry):
+            raise UserError(f"{path}: a shard's entry is not whole; run bin/prepare again")
         if os.path.basename(entry["file"]) != entry["file"]:
             raise UserError(f"{path}: {entry['file']!r} is a path; a shard has to lie beside the manifest")
+    if not manifest["splits"].get("train"):
+        raise UserError(f"{path}: no training images; run bin/prepare again")
     return manifest
 
 

@@ -13,7 +13,7 @@ from rgunit_tf.models.layers import convolution
 class RetrievalNetwork(tf.keras.Model):
     """R: pairs of a 3x3 and a stride-2 4x4 convolution bring the content to 4x4, then dense layers with the style.
 
-    At 128 px (content 32x32) there are three pairs; other sizes take as many as lead to 4x4 or just above.
+    At 128 px (content 32x32) there are three pairs; other sizes take as many as lead closest to 4x4.
 
     Args:
       embedding_dim: dimensions of the embedding.

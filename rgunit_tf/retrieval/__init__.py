@@ -14,7 +14,6 @@ _HOMES = {
     "ExactIndex": "exact_index",
     "ScannIndex": "scann_index",
     "Gallery": "gallery",
-    "random_rows": "random_rows",
     "STRATEGIES": "triplets",
     "TripletSources": "triplets",
     "triplet_sources": "triplets",

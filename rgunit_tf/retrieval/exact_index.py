@@ -35,7 +35,7 @@ class ExactIndex(index.Index):
             raise ValueError(f"block={block} must be at least 1")
         self._block = block
         # Distances do not change when everything moves by the same vector, but their rounding error does: it is
-        # smallest around the origin.
+        # smallest around the center.
         center = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
         norms = np.concatenate(
             [np.square(vectors[i : i + _ROWS] - center).sum(axis=1) for i in range(0, self.size, _ROWS)]
@@ -61,8 +61,10 @@ class ExactIndex(index.Index):
 
         def compare(start: tf.Tensor, best: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
             stop = tf.minimum(start + block, self.size)
-            # -|q - x|^2 without |q|^2, which is the same for all rows of a query and cannot change their order.
-            scores = 2.0 * tf.matmul(queries, self._embeddings[start:stop] - self._center, transpose_b=True)
+            # With q and x relative to the center m: -|q - x|^2 + |q|^2 = 2qx - |x|^2 = 2q(x + m) - |x|^2 - 2qm. What
+            # depends on q alone does not change the order of its rows, so the rows can be used as they are stored.
+            part = tf.slice(self._embeddings, [start, 0], [stop - start, self.dimension])
+            scores = 2.0 * tf.matmul(queries, part, transpose_b=True)
             scores, columns = tf.math.top_k(scores - self._norms[start:stop], tf.minimum(wanted, stop - start))
             best = tf.concat([best, scores], axis=1)
             rows = tf.concat([rows, columns + start], axis=1)

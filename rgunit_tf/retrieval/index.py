@@ -137,7 +137,7 @@ def make_index(kind: str, embeddings: Any, **options: Any) -> Index:
     """Builds an index.
 
     Args:
-      kind: "exact" (any TensorFlow, any server) or "scann" (faster from about 10,000 rows on; needs ScaNN's ops).
+      kind: "exact" (any TensorFlow, any server) or "scann" (faster; approximate beyond 10,000 rows; needs ScaNN's ops).
       embeddings: float [N, D].
       **options: passed to `ExactIndex` or `ScannIndex`.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-_HOMES = {"export": "export", "export_stage": "export", "StageGraph": "signatures"}
+_HOMES = {"export_stage": "export", "StageGraph": "signatures"}
 __all__ = sorted(_HOMES)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -77,13 +79,17 @@ class GuidedModel(TranslationModel):
     def _copied_parts(model: TranslationModel) -> list[tf.keras.Model]:
         return [model.content_encoder, model.style_encoder, model.decoder, model.discriminator]
 
-    def _cache_contents(self, budget_mb: int) -> tf.Tensor | None:
+    def _cache_contents(self, budget_mb: int) -> Callable[[tf.Tensor], tf.Tensor] | None:
+        """What looks rows up in the gallery's contents; None where those take more than the budget."""
         side = self.image_size // self.content_encoder.stride
         if self.gallery.size * side * side * self.fusion.channels * 4 > budget_mb * 2**20:
             return None
         encode = tf.function(self._encode_rows, reduce_retracing=True)
         starts = range(0, self.gallery.size, 64)
-        return tf.concat([encode(tf.range(start, min(start + 64, self.gallery.size))) for start in starts], 0)
+        contents = [encode(tf.range(start, min(start + 64, self.gallery.size))) for start in starts]
+        # A variable, since a constant would become part of the exported graph, which may not exceed 2 GiB; behind a
+        # function, since Keras would count a variable of its own among the model's weights.
+        return functools.partial(tf.gather, tf.Variable(tf.concat(contents, 0), trainable=False, name="contents"))
 
     @property
     def generator_variables(self) -> list[tf.Variable]:
@@ -100,20 +106,20 @@ class GuidedModel(TranslationModel):
         if not self.neighbors:
             return content
         rows = self.neighbor_rows(content, styles, ids, noise)
-        return self.fusion(content, self._contents(rows))
+        return self.fusion(content, self.contents_of(rows))
 
     def neighbor_rows(
-        self, content: tf.Tensor, styles: tf.Tensor, ids: tf.Tensor, noise: StepNoise | None = None
+        self, content: tf.Tensor, styles: tf.Tensor, ids: tf.Tensor | None, noise: StepNoise | None = None
     ) -> tf.Tensor:
         """Gallery rows of the r images that guide each translation, the nearest first; int32 [B, r].
 
         Args:
           content: float [B, h, w, C].
           styles: float [B, S].
-          ids: string [B]; an image of the gallery with that name is not retrieved.
+          ids: string [B]; an image of the gallery with that name is not retrieved; None: every image may be.
           noise: source of the random rows in mode `random`.
         """
-        exclude = self.gallery.rows_of(ids)
+        exclude = None if ids is None else self.gallery.rows_of(ids)
         if self.mode == "random":
             count = tf.shape(content)[0]
             noise = noise or StepNoise(self.seed, tf.zeros((), tf.int64), count)
@@ -125,10 +131,10 @@ class GuidedModel(TranslationModel):
         """Gallery rows that guide the translation of images [B, H, W, 3] in [-1, 1] to styles [B, S]; int32 [B, r]."""
         return self.neighbor_rows(self.content_encoder(images), styles, ids)
 
-    def _contents(self, rows: tf.Tensor) -> tf.Tensor:
-        """Contents of gallery rows [B, r] -> [B, r, h, w, C]."""
+    def contents_of(self, rows: tf.Tensor) -> tf.Tensor:
+        """Contents of gallery rows: int32 [B, r] -> float32 [B, r, h, w, C]."""
         if self._cached_contents is not None:
-            return tf.gather(self._cached_contents, rows)
+            return self._cached_contents(rows)
         contents = self._encode_rows(tf.reshape(rows, (-1,)))
         return tf.reshape(contents, (-1, self.neighbors, *contents.shape[1:]))
 

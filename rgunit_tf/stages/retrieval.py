@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import pathlib
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
@@ -16,6 +18,9 @@ from rgunit_tf.stages import optimization
 from rgunit_tf.stages.noise import StepNoise
 from rgunit_tf.stages.tracking import TermMeans
 from rgunit_tf.stages.translation import TranslationModel
+
+if TYPE_CHECKING:
+    from rgunit_tf.retrieval.gallery import Gallery
 
 
 class RetrievalModel(tf.keras.Model):
@@ -152,6 +157,21 @@ class RetrievalModel(tf.keras.Model):
         """Within the block R holds the moving average of its weights."""
         with optimization.averaged(self.network_optimizer, self.generator_variables):
             yield
+
+    def export(
+        self, directory: str | os.PathLike, gallery: Gallery | None = None, index: str | None = None
+    ) -> pathlib.Path:
+        """Writes a SavedModel, with the averaged weights of a compiled model, to a new `<directory>/<version>/`.
+
+        Args:
+          directory: folder of the versions.
+          gallery: what it retrieves from; None: it embeds only.
+          index: `exact` or `scann`; None: the gallery's own.
+        """
+        from rgunit_tf.serving.export import export
+
+        with self.averaged_weights() if hasattr(self, "network_optimizer") else contextlib.nullcontext():
+            return export(self, directory, gallery, index)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments but the translation model, which is saved on its own."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -393,6 +395,18 @@ class TranslationModel(tf.keras.Model):
             )
             results.append(to_uint8(translated).numpy())
         return np.stack(results)
+
+    def export(self, directory: str | os.PathLike, index: str | None = None) -> pathlib.Path:
+        """Writes a SavedModel, with the averaged weights of a compiled model, to a new `<directory>/<version>/`.
+
+        Args:
+          directory: folder of the versions.
+          index: `exact` or `scann`, of a guided model's gallery; None: its own.
+        """
+        from rgunit_tf.serving.export import export
+
+        with self.averaged_weights() if hasattr(self, "generator_optimizer") else contextlib.nullcontext():
+            return export(self, directory, index=index)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments, plain."""

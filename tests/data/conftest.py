@@ -42,9 +42,7 @@ class CelebA:
         self.write()
 
     def write(self) -> None:
-        rows = [
-            f"{name} {' '.join(f'{v:2d}' for v in row)}" for name, row in zip(self.names, self.values, strict=True)
-        ]
+        rows = [f"{name} {' '.join(f'{v:2d}' for v in row)}" for name, row in zip(self.names, self.values, strict=True)]
         self.attributes.write_text("\n".join([str(len(rows)), " ".join(COLUMNS), *rows]) + "\n")
 
     def write_partition(self, parts) -> None:

@@ -1,0 +1,199 @@
+"""What the SavedModel of each stage computes, and under which names (TensorFlow Serving's signatures).
+
+    name                  inputs                       outputs                              stages
+    translate_bytes       image_bytes, attributes      image_bytes, mask_bytes              translation, guided
+    translate             images, attributes           images, masks                        translation, guided
+    translate_with_style  images, styles               images, masks                        translation, guided
+    encode                images                       content, style_mean,                 all
+                                                       style_log_variance
+    sample_styles         attributes, noise            styles                               all
+    embed                 images, attributes           embeddings                           retrieval, guided
+    retrieve              images, attributes, k        ids, distances                       with a gallery
+    retrieve_bytes        image_bytes, attributes, k   ids, distances                       with a gallery
+
+`image_bytes` and `mask_bytes` are string [B], JPEG or PNG in and PNG out; `images` uint8 [B, H, W, 3]; `attributes`
+float32 [B, K] of 0 and 1, or between them; `styles` and `noise` float32 [B, S]; `masks` float32 [B, H, W, 1] in
+[0, 1]; `embeddings` float32 [B, D]; `k` int32, one number; `ids` string [B, k]; `distances` float32 [B, k], the nearest
+first. B may be 0. Where attributes stand for a style it is the mean of their component of the prior, so that every
+answer depends on its request alone; other styles come from `sample_styles`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from rgunit_tf.retrieval.gallery import Gallery
+from rgunit_tf.serving import image_codec, requests
+from rgunit_tf.stages.guided import GuidedModel
+from rgunit_tf.stages.retrieval import RetrievalModel
+from rgunit_tf.stages.translation import TranslationModel, to_uint8
+
+Tensors = dict[str, tf.Tensor]
+
+# Sizes that are checked are left open; see `requests`.
+_INPUTS = {
+    "image_bytes": tf.TensorSpec([None], tf.string),
+    "images": tf.TensorSpec([None, None, None, None], tf.uint8),
+    "attributes": tf.TensorSpec([None, None], tf.float32),
+    "styles": tf.TensorSpec([None, None], tf.float32),
+    "noise": tf.TensorSpec([None, None], tf.float32),
+    "k": tf.TensorSpec(None, tf.int32),
+}
+
+
+class StageGraph:
+    """The inference graph of a stage.
+
+    Parts that several signatures share are traced once. The networks are those of the model, not copies.
+
+    Args:
+      model: a stage.
+      gallery: what `retrieve` searches and a guided model is guided by; None: the signatures that need it are absent.
+      crop_share: see `image_codec.decode_squares`.
+    """
+
+    def __init__(
+        self, model: TranslationModel | RetrievalModel, gallery: Gallery | None = None, crop_share: float = 1.0
+    ):
+        self.model, self.gallery, self.crop_share = model, gallery, crop_share
+        self.translation = model.translation if isinstance(model, RetrievalModel) else model
+        self.retrieval = model if isinstance(model, RetrievalModel) else getattr(model, "retrieval", None)
+        self.image_size, self.attributes = self.translation.image_size, self.translation.schema.size
+        self.style_dim = self.translation.prior.style_dim
+        images = tf.TensorSpec([None, self.image_size, self.image_size, 3], tf.float32)
+        styles = tf.TensorSpec([None, self.style_dim], tf.float32)
+        self._content = tf.function(self.translation.content_encoder, input_signature=[images])
+        self._decode_files = tf.function(self._decoded_files, input_signature=[_INPUTS["image_bytes"]])
+        self._translate = tf.function(self._translated, input_signature=[images, styles])
+        self._embed = tf.function(self._embedded, input_signature=[images, styles])
+
+    def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
+        """The signatures of the stage by name, traced; `serving_default` is one of them again."""
+        names: dict[str, tuple[Callable[..., Tensors], tuple[str, ...]]] = {
+            "encode": (self.encode, ("images",)),
+            "sample_styles": (self.sample_styles, ("attributes", "noise")),
+        }
+        if not isinstance(self.model, RetrievalModel):
+            names["translate_bytes"] = (self.translate_bytes, ("image_bytes", "attributes"))
+            names["translate"] = (self.translate, ("images", "attributes"))
+            names["translate_with_style"] = (self.translate_with_style, ("images", "styles"))
+        if self.retrieval is not None:
+            names["embed"] = (self.embed, ("images", "attributes"))
+            if self.gallery is not None:
+                names["retrieve"] = (self.retrieve, ("images", "attributes", "k"))
+                names["retrieve_bytes"] = (self.retrieve_bytes, ("image_bytes", "attributes", "k"))
+        traced = {}
+        for name, (function, inputs) in names.items():
+            specs = {key: tf.TensorSpec(_INPUTS[key].shape, _INPUTS[key].dtype, name=key) for key in inputs}
+            traced[name] = tf.function(function).get_concrete_function(**specs)
+        default = next(name for name in ("translate_bytes", "retrieve_bytes", "embed") if name in traced)
+        return {"serving_default": traced[default], **traced}
+
+    # Signatures
+
+    def translate_bytes(self, image_bytes: tf.Tensor, attributes: tf.Tensor) -> Tensors:
+        """Files to files of the model's size."""
+        styles = self._mean_styles(attributes)
+        images = self._decode_files(self._checked_files(image_bytes, attributes))
+        translated, masks = self._translate(_scaled(images), styles)
+        return {
+            "image_bytes": image_codec.encode_png(translated),
+            "mask_bytes": image_codec.encode_png(tf.cast(tf.round(masks * 255.0), tf.uint8)),
+        }
+
+    def translate(self, images: tf.Tensor, attributes: tf.Tensor) -> Tensors:
+        """To the mean style of the attributes."""
+        images, attributes = self._checked_pair(images, attributes, "attributes")
+        translated, masks = self._translate(images, self._mean_styles(attributes))
+        return {"images": translated, "masks": masks}
+
+    def translate_with_style(self, images: tf.Tensor, styles: tf.Tensor) -> Tensors:
+        """To given styles."""
+        images, styles = self._checked_pair(images, styles, "styles")
+        translated, masks = self._translate(images, self._checked_styles(styles, "styles"))
+        return {"images": translated, "masks": masks}
+
+    def encode(self, images: tf.Tensor) -> Tensors:
+        """Content and own style of images."""
+        images = self._checked_images(images)
+        mean, log_variance = self.translation.style_encoder(images)
+        return {"content": self._content(images), "style_mean": mean, "style_log_variance": log_variance}
+
+    def sample_styles(self, attributes: tf.Tensor, noise: tf.Tensor) -> Tensors:
+        """Styles of the attributes' component of the prior; `noise` is standard normal."""
+        attributes = requests.after([requests.same_batch(attributes, noise, "attributes and noise")], attributes)
+        noise = self._checked_styles(noise, "noise")
+        return {"styles": self.translation.prior.sample(self._checked_attributes(attributes), noise)}
+
+    def embed(self, images: tf.Tensor, attributes: tf.Tensor) -> Tensors:
+        """Embeddings of the question for the images' content in the attributes' domain."""
+        images, attributes = self._checked_pair(images, attributes, "attributes")
+        return {"embeddings": self._embed(images, self._mean_styles(attributes))}
+
+    def retrieve(self, images: tf.Tensor, attributes: tf.Tensor, k: tf.Tensor) -> Tensors:
+        """The k images of the gallery that are nearest to that question."""
+        return self._found(self.embed(images, attributes)["embeddings"], k)
+
+    def retrieve_bytes(self, image_bytes: tf.Tensor, attributes: tf.Tensor, k: tf.Tensor) -> Tensors:
+        """The same for files."""
+        styles = self._mean_styles(attributes)
+        images = self._decode_files(self._checked_files(image_bytes, attributes))
+        return self._found(self._embed(_scaled(images), styles), k)
+
+    # Shared parts
+
+    def _decoded_files(self, image_bytes: tf.Tensor) -> tf.Tensor:
+        return image_codec.decode_squares(image_bytes, self.image_size, self.crop_share)
+
+    def _translated(self, images: tf.Tensor, styles: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        content = self._guided(self._content(images), styles)
+        translated, masks = self.model.decode(content, styles, images)
+        return to_uint8(translated), masks
+
+    def _guided(self, content: tf.Tensor, styles: tf.Tensor) -> tf.Tensor:
+        """Eq. 9 with neighbours from the exported gallery, whose index may differ from the model's."""
+        if not isinstance(self.model, GuidedModel) or not self.model.neighbors:
+            return content
+        if self.model.mode == "random":
+            rows = self.model.neighbor_rows(content, styles, None)
+        else:
+            queries = self.retrieval.embed(content, styles)
+            _, rows = self.gallery.search_rows(queries, self.model.neighbors)
+        return self.model.fusion(content, self.model.contents_of(rows))
+
+    def _embedded(self, images: tf.Tensor, styles: tf.Tensor) -> tf.Tensor:
+        return self.retrieval.embed(self._content(images), styles)
+
+    def _found(self, queries: tf.Tensor, k: tf.Tensor) -> Tensors:
+        ids, distances = self.gallery.search(queries, requests.checked_k(k, self.gallery.size))
+        return {"ids": ids, "distances": distances}
+
+    # Checks of inputs
+
+    def _checked_images(self, images: tf.Tensor) -> tf.Tensor:
+        return _scaled(requests.checked_rows(images, (self.image_size, self.image_size, 3), "images"))
+
+    def _checked_pair(self, images: tf.Tensor, other: tf.Tensor, name: str) -> tuple[tf.Tensor, tf.Tensor]:
+        check = requests.same_batch(images, other, f"images and {name}")
+        return self._checked_images(requests.after([check], images)), requests.after([check], other)
+
+    def _checked_files(self, image_bytes: tf.Tensor, attributes: tf.Tensor) -> tf.Tensor:
+        files = requests.checked_vector(image_bytes, "image_bytes")
+        return requests.after([requests.same_batch(files, attributes, "image_bytes and attributes")], files)
+
+    def _checked_attributes(self, attributes: tf.Tensor) -> tf.Tensor:
+        return requests.checked_rows(attributes, (self.attributes,), "attributes", 0.0, 1.0)
+
+    def _checked_styles(self, styles: tf.Tensor, name: str) -> tf.Tensor:
+        limit = requests.STYLE_RANGE
+        return requests.checked_rows(styles, (self.style_dim,), name, -limit, limit)
+
+    def _mean_styles(self, attributes: tf.Tensor) -> tf.Tensor:
+        return self.translation.prior.mean(self._checked_attributes(attributes))
+
+
+def _scaled(images: tf.Tensor) -> tf.Tensor:
+    """uint8 -> float32 in [-1, 1]."""
+    return tf.cast(images, tf.float32) / 127.5 - 1.0

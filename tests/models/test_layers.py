@@ -1,0 +1,114 @@
+"""Layers against the plain operations they stand for: values and gradients."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from rgunit_tf.models import layers
+
+
+def random(*shape, seed=0):
+    return tf.constant(np.random.default_rng(seed).normal(size=shape), tf.float32)
+
+
+def plain_upsampling(x, kernel, bias):
+    large = tf.repeat(tf.repeat(x, 2, axis=1), 2, axis=2)
+    return tf.nn.conv2d(tf.pad(large, [[0, 0], [2, 2], [2, 2], [0, 0]]), kernel, 1, "VALID") + bias
+
+
+@pytest.mark.parametrize("shape", [(2, 4, 4, 3), (1, 3, 5, 2), (1, 1, 1, 1)])
+def test_upsample_convolution_is_nearest_upsampling_and_a_5x5_convolution(shape):
+    layer = layers.UpsampleConvolution(4)
+    x = random(*shape)
+    layer.build(x.shape)
+    layer.kernel.assign(random(*layer.kernel.shape, seed=1))
+    layer.bias.assign(random(4, seed=2))
+    weights = random(shape[0], 2 * shape[1], 2 * shape[2], 4, seed=3)
+
+    def value_and_gradients(function):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = function()
+            loss = tf.reduce_sum(y * weights)
+        return [y, *tape.gradient(loss, [x, layer.kernel, layer.bias])]
+
+    mine = value_and_gradients(lambda: layer(x))
+    plain = value_and_gradients(lambda: plain_upsampling(x, layer.kernel, layer.bias))
+    for left, right in zip(mine, plain, strict=True):
+        np.testing.assert_allclose(left, right, atol=2e-5 * float(tf.reduce_max(tf.abs(right))))
+
+
+@pytest.mark.parametrize("axes", [(1, 2), (1, 2, 3)])
+def test_standardize_equals_moments_and_their_derivative(axes):
+    x, weights = 3.0 * random(2, 4, 5, 3) + 1.5, random(2, 4, 5, 3, seed=1)
+
+    def plain(x):
+        mean, variance = tf.nn.moments(x, axes, keepdims=True)
+        return (x - mean) / tf.sqrt(variance + layers.EPSILON)
+
+    def both(function):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = function(x)
+            loss = tf.reduce_sum(y * weights)
+        return y, tape.gradient(loss, x)
+
+    (y, gradient), (plain_y, plain_gradient) = both(lambda x: layers.standardize(x, axes)), both(plain)
+    np.testing.assert_allclose(y, plain_y, atol=1e-5)
+    np.testing.assert_allclose(gradient, plain_gradient, atol=1e-5)
+    assert float(tf.norm(gradient)) > 0.1
+
+
+def test_standardize_keeps_half_precision_outside_only():
+    # In half precision the squares of these numbers overflow; inside float32 they must not.
+    x = tf.cast(300.0 + 200.0 * random(1, 8, 8, 2), tf.float16)
+    y = layers.standardize(x, (1, 2))
+    assert y.dtype == tf.float16
+    np.testing.assert_allclose(np.std(y.numpy().astype(np.float32), (1, 2)), 1.0, atol=1e-2)
+
+
+def test_instance_and_layer_normalization():
+    x = 2.0 * random(2, 6, 6, 3) + 1.0
+    y = layers.InstanceNormalization()(x).numpy()
+    np.testing.assert_allclose(y.mean((1, 2)), 0.0, atol=1e-5)
+    np.testing.assert_allclose(y.std((1, 2)), 1.0, atol=1e-4)
+    layer = layers.LayerNormalization()
+    y = layer(x).numpy()
+    np.testing.assert_allclose(y.mean((1, 2, 3)), 0.0, atol=1e-5)
+    np.testing.assert_allclose(y.std((1, 2, 3)), 1.0, atol=1e-4)
+    layer.scale.assign([1.0, 2.0, 3.0])
+    layer.shift.assign([0.0, 0.5, -1.0])
+    np.testing.assert_allclose(layer(x), y * [1.0, 2.0, 3.0] + [0.0, 0.5, -1.0], atol=1e-5)
+
+
+def test_adaptive_instance_normalization_takes_scale_and_shift_an_image():
+    x = random(2, 6, 6, 3)
+    scale, shift = random(2, 3, seed=1), random(2, 3, seed=2)
+    y = layers.AdaptiveInstanceNormalization()(x, scale, shift).numpy()
+    np.testing.assert_allclose(y.mean((1, 2)), shift, atol=1e-5)
+    np.testing.assert_allclose(y.std((1, 2)), np.abs(1.0 + scale), rtol=1e-3)
+
+
+def test_residual_blocks_keep_the_shape_and_skip():
+    x = random(2, 4, 4, 6)
+    block = layers.ResidualBlock(6)
+    assert block(x).shape == x.shape
+    block.second.kernel.assign(tf.zeros_like(block.second.kernel))
+    np.testing.assert_allclose(block(x), x, atol=1e-6)
+    adaptive = layers.AdaptiveResidualBlock(6)
+    assert adaptive.num_parameters == 24
+    assert adaptive(x, random(2, 24)).shape == x.shape
+    # The last quarter of the parameters is the shift of the second normalisation.
+    parameters = tf.concat([tf.zeros((2, 12)), -tf.ones((2, 6)), tf.fill((2, 6), 5.0)], -1)
+    np.testing.assert_allclose(adaptive(x, parameters), x + 5.0, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [layers.UpsampleConvolution(3), layers.ResidualBlock(3), layers.AdaptiveResidualBlock(3)],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_config_round_trip(layer):
+    again = type(layer).from_config(layer.get_config())
+    assert again.get_config() == layer.get_config()
+    assert again.filters == 3

@@ -1,0 +1,103 @@
+"""Each loss against numbers worked out by hand, or against an independent implementation."""
+
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from rgunit_tf import losses
+from rgunit_tf.models.discriminator import Verdict
+
+
+def verdict(realness, domain=((0.0,),)):
+    return Verdict(tf.constant(realness, tf.float32), tf.constant(domain, tf.float32))
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        losses.l1,
+        losses.content_reconstruction,
+        losses.style_reconstruction,
+        losses.image_reconstruction,
+        losses.cycle_consistency,
+    ],
+)
+def test_reconstructions_are_mean_absolute_differences(loss):
+    left, right = tf.constant([[1.0, -2.0], [0.0, 4.0]]), tf.constant([[0.0, 2.0], [0.0, 3.0]])
+    assert float(loss(left, right)) == pytest.approx((1 + 4 + 0 + 1) / 4)
+
+
+def test_reconstruction_is_computed_in_float32():
+    assert losses.l1(tf.constant([1.0], tf.float16), tf.constant([0.0], tf.float16)).dtype == tf.float32
+
+
+def test_shapes_that_would_broadcast_are_refused():
+    with pytest.raises(ValueError):
+        losses.l1(tf.zeros((2, 1)), tf.zeros((2, 3)))
+
+
+def test_kl_is_the_mean_over_the_batch():
+    assert float(losses.kl_divergence(tf.constant([1.0, 2.0, 6.0]))) == 3.0
+
+
+def test_discriminator_wants_real_0_and_fake_1():
+    real = [verdict([[0.5, -1.0]]), verdict([[2.0]])]
+    fake = [verdict([[1.0, 3.0]]), verdict([[0.0]])]
+    first = (0.25 + 1.0) / 2 + (0.0 + 4.0) / 2
+    second = 4.0 + 1.0
+    assert float(losses.discriminator_adversarial(real, fake)) == pytest.approx((first + second) / 2)
+
+
+def test_generator_wants_fake_0():
+    fake = [verdict([[1.0, 3.0]]), verdict([[0.5]])]
+    assert float(losses.generator_adversarial(fake)) == pytest.approx((5.0 + 0.25) / 2)
+
+
+def test_adversarial_losses_agree_with_tfgan():
+    # TF-GAN halves the squares and has real 1, fake 0 as its defaults: the paper's targets are handed to it.
+    import tensorflow_gan as tfgan
+
+    random = np.random.default_rng(0)
+    real, fake = (tf.constant(random.normal(size=(4, 3, 3, 1)), tf.float32) for _ in range(2))
+    discriminator = tfgan.losses.wargs.least_squares_discriminator_loss(
+        real, fake, real_label=0.0, fake_label=1.0, add_summaries=False
+    )
+    generator = tfgan.losses.wargs.least_squares_generator_loss(fake, real_label=0.0, add_summaries=False)
+    on_real, on_fake = [verdict(real)], [verdict(fake)]
+    assert float(losses.discriminator_adversarial(on_real, on_fake)) == pytest.approx(2 * float(discriminator), 1e-5)
+    assert float(losses.generator_adversarial(on_fake)) == pytest.approx(2 * float(generator), 1e-5)
+
+
+def test_domain_loss_of_attributes_is_a_sum_of_sigmoid_cross_entropies():
+    logits = [[0.0, math.log(3.0)], [math.log(4.0), 0.0]]
+    labels = tf.constant([[1.0, 0.0], [1.0, 1.0]])
+    # sigmoid: [1/2, 3/4], [4/5, 1/2]
+    expected = (-math.log(1 / 2) - math.log(1 / 4) - math.log(4 / 5) - math.log(1 / 2)) / 2
+    zero = (-math.log(1 / 2)) * 2
+    verdicts = [verdict([[0.0]], logits), verdict([[0.0]], np.zeros((2, 2)))]
+    assert float(losses.domain(verdicts, labels, categorical=False)) == pytest.approx((expected + zero) / 2)
+
+
+def test_domain_loss_of_categories_is_a_softmax_cross_entropy():
+    logits = [[0.0, math.log(3.0)], [math.log(4.0), 0.0]]
+    labels = tf.constant([[1.0, 0.0], [1.0, 0.0]])
+    # softmax: [1/4, 3/4], [4/5, 1/5]
+    expected = (-math.log(1 / 4) - math.log(4 / 5)) / 2
+    assert float(losses.domain([verdict([[0.0]], logits)], labels, categorical=True)) == pytest.approx(expected)
+
+
+def test_triplet_hinges_at_the_margin():
+    anchor = tf.constant([[0.0, 0.0]] * 3)
+    positive = tf.constant([[3.0, 4.0], [0.0, 1.0], [0.0, 0.0]])
+    negative = tf.constant([[0.0, 2.0], [6.0, 8.0], [0.0, 0.1]])
+    expected = [0.2 + 5 - 2, 0.0, 0.2 + 0 - 0.1]
+    np.testing.assert_allclose(losses.triplet(anchor, positive, negative, 0.2), expected, atol=1e-5)
+
+
+def test_gradient_of_the_distance_is_finite_where_it_is_zero():
+    point = tf.Variable([[1.0, 2.0]])
+    with tf.GradientTape() as tape:
+        distance = losses.euclidean(point, tf.constant([[1.0, 2.0]]))
+    assert np.isfinite(tape.gradient(distance, point)).all()
