@@ -5,9 +5,8 @@ Cost: about 85 minutes for the three stages on two cores; start it in the backgr
 Command: bin/train --stage=guided --config=configs/avatars_64.py
 """
 
+import avatars
 import ml_collections
-
-
 
 
 def get_config() -> ml_collections.ConfigDict:

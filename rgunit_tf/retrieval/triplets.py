@@ -13,7 +13,7 @@ Of an image x of domain i with content c = Ec(x), a target domain t and a style 
 The paper does not define the row "Random" of its Table 1. Here it is a negative chosen with no regard to domains: any
 other training image as it is, while the easy negative is known not to be of the target domain.
 
-Es(·) is the mean of the predicted style. Other images are those of the same batch.
+Es(·) is the mean of the predicted style. Other images are those of the same (global) batch.
 """
 
 from __future__ import annotations
@@ -108,23 +108,27 @@ def triplet_sources(
       UserError: no strategy, an unknown one, or one twice.
     """
     strategies = check_strategies(strategies)
-    prior, partners = translation.prior, _partners(labels, targets, noise)
-    target_style = prior.sample(targets, noise.normal(prior.style_dim))
-    other_style = prior.sample(tf.gather(labels, partners.other), noise.normal(prior.style_dim))
-    own_style = prior.sample(labels, noise.normal(prior.style_dim))
-
+    prior = translation.prior
     codes = _encode(translation, images)
     content = codes.content
+    # Partners come from the global batch, so that the triplets do not depend on how it is split over replicas.
+    pool, pool_images, pool_labels, first = _global_batch(codes, images, labels)
+    partners = _partners(labels, targets, noise, pool_labels, first)
+    target_style = prior.sample(targets, noise.normal(prior.style_dim))
+    other_style = prior.sample(tf.gather(pool_labels, partners.other), noise.normal(prior.style_dim))
+    own_style = prior.sample(labels, noise.normal(prior.style_dim))
     translations = {
         "positive": _Translation(content, target_style, images),
-        "medium": _Translation(tf.gather(content, partners.other), target_style, tf.gather(images, partners.other)),
+        "medium": _Translation(
+            tf.gather(pool.content, partners.other), target_style, tf.gather(pool_images, partners.other)
+        ),
         "hard_style": _Translation(content, other_style, images),
         "hard_domain": _Translation(content, own_style, images),
     }
     used = {name: wanted for name, wanted in translations.items() if name in ("positive", *strategies)}
     samples = {
-        "easy": _Codes(*(tf.gather(code, partners.other) for code in codes)),
-        "random": _Codes(*(tf.gather(code, partners.any) for code in codes)),
+        "easy": _Codes(*(tf.gather(code, partners.other) for code in pool)),
+        "random": _Codes(*(tf.gather(code, partners.any) for code in pool)),
         **_translate(translation, used),
     }
     own_is_target = tf.reduce_all(tf.equal(labels, targets), axis=-1)
@@ -172,9 +176,23 @@ class _Partners(NamedTuple):
     exists: tf.Tensor
 
 
-def _partners(labels: tf.Tensor, targets: tf.Tensor, noise: Noise) -> _Partners:
-    others = ~tf.eye(tf.shape(labels)[0], dtype=tf.bool)
-    of_target_domain = tf.reduce_all(tf.equal(labels[tf.newaxis], targets[:, tf.newaxis]), axis=-1)
+def _global_batch(
+    codes: _Codes, images: tf.Tensor, labels: tf.Tensor
+) -> tuple[_Codes, tf.Tensor, tf.Tensor, tf.Tensor | int]:
+    """Codes, images and labels of all replicas, and where this replica's own begin among them."""
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return codes, images, labels, 0
+    content, style, images, pool_labels = (context.all_gather(x, axis=0) for x in (*codes, images, labels))
+    return _Codes(content, style), images, pool_labels, context.replica_id_in_sync_group * tf.shape(labels)[0]
+
+
+def _partners(
+    labels: tf.Tensor, targets: tf.Tensor, noise: Noise, pool_labels: tf.Tensor, first: tf.Tensor | int
+) -> _Partners:
+    own = first + tf.range(tf.shape(labels)[0])
+    others = own[:, tf.newaxis] != tf.range(tf.shape(pool_labels)[0])[tf.newaxis]
+    of_target_domain = tf.reduce_all(tf.equal(pool_labels[tf.newaxis], targets[:, tf.newaxis]), axis=-1)
     fitting = others & ~of_target_domain
     differs = tf.reduce_any(fitting, axis=1)
     return _Partners(

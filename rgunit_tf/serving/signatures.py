@@ -21,6 +21,7 @@ answer depends on its request alone; other styles come from `sample_styles`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
@@ -66,8 +67,9 @@ class StageGraph:
         styles = tf.TensorSpec([None, self.style_dim], tf.float32)
         self._content = tf.function(self.translation.content_encoder, input_signature=[images])
         self._decode_files = tf.function(self._decoded_files, input_signature=[_INPUTS["image_bytes"]])
-        self._translate = tf.function(self._translated, input_signature=[images, styles])
-        self._embed = tf.function(self._embedded, input_signature=[images, styles])
+        self._encode = tf.function(_also_empty(self._encoded), input_signature=[images])
+        self._translate = tf.function(_also_empty(self._translated), input_signature=[images, styles])
+        self._embed = tf.function(_also_empty(self._embedded), input_signature=[images, styles])
 
     def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
         """The signatures of the stage by name, traced; `serving_default` is one of them again."""
@@ -117,9 +119,8 @@ class StageGraph:
 
     def encode(self, images: tf.Tensor) -> Tensors:
         """Content and own style of images."""
-        images = self._checked_images(images)
-        mean, log_variance = self.translation.style_encoder(images)
-        return {"content": self._content(images), "style_mean": mean, "style_log_variance": log_variance}
+        content, mean, log_variance = self._encode(self._checked_images(images))
+        return {"content": content, "style_mean": mean, "style_log_variance": log_variance}
 
     def sample_styles(self, attributes: tf.Tensor, noise: tf.Tensor) -> Tensors:
         """Styles of the attributes' component of the prior; `noise` is standard normal."""
@@ -146,6 +147,9 @@ class StageGraph:
 
     def _decoded_files(self, image_bytes: tf.Tensor) -> tf.Tensor:
         return image_codec.decode_squares(image_bytes, self.image_size, self.crop_share)
+
+    def _encoded(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        return self._content(images), *self.translation.style_encoder(images)
 
     def _translated(self, images: tf.Tensor, styles: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         content = self._guided(self._content(images), styles)
@@ -197,3 +201,19 @@ class StageGraph:
 def _scaled(images: tf.Tensor) -> tf.Tensor:
     """uint8 -> float32 in [-1, 1]."""
     return tf.cast(images, tf.float32) / 127.5 - 1.0
+
+
+def _also_empty(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` of tensors with B rows each, for a B of 0 too.
+
+    TensorFlow's fused convolutions fail on empty batches: one row of zeros is computed instead, and dropped.
+    """
+
+    def filled(*inputs: tf.Tensor) -> Any:
+        count = tf.shape(inputs[0])[0]
+        missing = tf.cast(count == 0, tf.int32)
+        rows = [tf.pad(value, [[0, missing], *[[0, 0]] * (value.shape.rank - 1)]) for value in inputs]
+        rows = [tf.ensure_shape(row, value.shape) for row, value in zip(rows, inputs, strict=True)]
+        return tf.nest.map_structure(lambda result: result[:count], function(*rows))
+
+    return filled

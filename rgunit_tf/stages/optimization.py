@@ -62,7 +62,8 @@ def make_optimizer(settings: types.SimpleNamespace, average: bool) -> AdamW:
         ema_momentum=settings.ema_momentum,
         ema_overwrite_frequency=None,
     )
-    optimizer.exclude_from_weight_decay(var_names=["bias", "scale", "shift"])
+    # The whole last part of the name: "scale" alone would exempt everything below `scale_discriminator`.
+    optimizer.exclude_from_weight_decay(var_names=[r"(^|/)(bias|scale|shift)(/replica_\d+)?:\d+$"])
     return optimizer
 
 

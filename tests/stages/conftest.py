@@ -1,0 +1,97 @@
+"""Small models of the three stages, and a data set whose attributes can be read off the pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+SIZE = 16
+ARCHITECTURE = {
+    "width": 4,
+    "residual_blocks": 1,
+    "style_dim": 2,
+    "mlp_width": 16,
+    "discriminator_layers": 2,
+    "discriminator_scales": 2,
+}
+RETRIEVAL = {"embedding_dim": 8, "hidden": 16, "content_channels": 4}
+
+
+def pictures(count: int, labels: np.ndarray, seed: int = 0) -> np.ndarray:
+    """uint8 [count, 16, 16, 3]: the upper half is coloured by the first attributes, the lower half is the person's."""
+    random = np.random.default_rng(seed)
+    images = np.repeat(np.repeat(random.integers(60, 200, (count, 4, 4, 3)), 4, 1), 4, 2)
+    for image, label in zip(images, labels, strict=True):
+        image[: SIZE // 2] = 20 + 200 * label[:3] + 10 * random.normal(size=(SIZE // 2, SIZE, 3))
+    return np.clip(images, 0, 255).astype(np.uint8)
+
+
+def label_vectors(count: int, seed: int = 0) -> np.ndarray:
+    """float32 [count, 5]: one hair colour or none, and two free attributes."""
+    random = np.random.default_rng(seed)
+    hair = np.eye(4, dtype=np.float32)[np.arange(count) % 4][:, :3]
+    return np.concatenate([hair, random.integers(0, 2, (count, 2))], 1).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def make_batch():
+    """Makes a training batch of `count` images, their names starting with `prefix`."""
+    import tensorflow as tf
+
+    def make(count: int = 4, seed: int = 0, prefix: str = ""):
+        labels = label_vectors(count, seed)
+        return {
+            "image": tf.cast(pictures(count, labels, seed), tf.float32) / 127.5 - 1.0,
+            "label": tf.constant(labels),
+            "target": tf.constant(np.roll(labels, 1, axis=0)),
+            "id": tf.constant([f"{prefix}{index}" for index in range(count)]),
+        }
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_translation(schema):
+    """Makes a compiled translation model whose mask is on from the start, from a fixed seed."""
+    import tensorflow as tf
+
+    from rgunit_tf.stages.translation import TranslationModel
+
+    def make(optimizer=None, loss=None, **architecture):
+        tf.keras.utils.set_random_seed(0)
+        model = TranslationModel(schema, SIZE, **{**ARCHITECTURE, **architecture})
+        model.compile(
+            {"steps": 300, "learning_rate": 2e-3, "learning_rate_warmup": 0, **(optimizer or {})},
+            {"mask_warmup": 0, "kl_warmup": 0, **(loss or {})},
+        )
+        return model
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def translation(make_translation):
+    """An untrained translation model; tests leave its weights as they are."""
+    return make_translation()
+
+
+@pytest.fixture(scope="session")
+def retrieval(translation):
+    """An untrained retrieval model over `translation`."""
+    import tensorflow as tf
+
+    from rgunit_tf.stages.retrieval import RetrievalModel
+
+    tf.keras.utils.set_random_seed(1)
+    model = RetrievalModel(translation, **RETRIEVAL)
+    model.compile({"steps": 300, "learning_rate": 2e-3, "learning_rate_warmup": 0})
+    return model
+
+
+@pytest.fixture(scope="session")
+def gallery(retrieval, make_batch):
+    """Twelve images; `make_batch(4)` has the ids of the first four of them."""
+    from rgunit_tf.retrieval import Gallery
+
+    batch = make_batch(12)
+    return Gallery.build(retrieval, [{name: batch[name] for name in ("image", "id")}])

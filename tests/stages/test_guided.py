@@ -1,0 +1,213 @@
+"""Stage 3: starts as the translation model, retrieves real images, trains fusion, G and D alone."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from rgunit_tf.errors import UserError
+from rgunit_tf.retrieval import Gallery
+from rgunit_tf.stages.guided import GuidedModel
+from rgunit_tf.stages.noise import StepNoise
+
+
+@pytest.fixture(scope="module")
+def make_guided(translation, retrieval, gallery):
+    def make(neighbors=2, optimizer=None, loss=None, **arguments):
+        tf.keras.utils.set_random_seed(2)
+        model = GuidedModel(translation, retrieval, gallery if neighbors else None, neighbors, **arguments)
+        model.compile(
+            {"steps": 300, "learning_rate": 2e-3, "learning_rate_warmup": 0, **(optimizer or {})},
+            {"mask_warmup": 0, "kl_warmup": 0, **(loss or {})},
+        )
+        return model
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def guided(make_guided):
+    """An untrained guided model; tests leave its weights as they are."""
+    return make_guided()
+
+
+@pytest.fixture
+def styles(translation, make_batch):
+    noise = np.random.default_rng(0).normal(size=(4, 10)).astype(np.float32)
+    return translation.prior.sample(make_batch()["target"], noise)
+
+
+def noise(step=0, batch=4):
+    return StepNoise(0, tf.constant(step, tf.int64), tf.constant(batch))
+
+
+@pytest.mark.parametrize(("neighbors", "mode"), [(0, "retrieved"), (1, "retrieved"), (3, "random"), (11, "retrieved")])
+def test_starts_as_the_translation_model(make_guided, translation, make_batch, styles, neighbors, mode):
+    model = make_guided(neighbors, mode=mode)
+    batch = make_batch()
+    mine = model.translate_with_style(batch["image"], styles, batch["id"])
+    theirs = translation.translate_with_style(batch["image"], styles)
+    for left, right in zip(mine, theirs, strict=True):
+        np.testing.assert_allclose(left, right, atol=1e-6)
+    passes, plain = model.forward(batch, noise()), translation.forward(batch, noise())
+    for name in ("reconstructed", "translated", "returned"):
+        np.testing.assert_allclose(getattr(passes, name), getattr(plain, name), atol=1e-5, err_msg=name)
+
+
+def test_its_weights_are_copies(make_guided, translation, make_batch):
+    model = make_guided(0)
+    before = translation.decoder.get_weights()
+    model.train_step(make_batch())
+    for left, right in zip(translation.decoder.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+def test_fit_trains_fusion_decoder_and_discriminator_alone(make_guided, retrieval, make_batch):
+    model = make_guided()
+    parts = {**model.networks, "retrieval": retrieval.network}
+    before = {name: part.get_weights() for name, part in parts.items()}
+    gallery_before = model.gallery.embeddings.numpy()
+    dataset = tf.data.Dataset.from_tensors(make_batch()).repeat(3)
+    history = model.fit(dataset, epochs=1, verbose=0).history
+    assert np.isfinite([value for values in history.values() for value in values]).all()
+    frozen = {"content_encoder", "style_encoder", "retrieval"}
+    assert set(parts) == frozen | {"decoder", "discriminator", "fusion"}
+    for name, part in parts.items():
+        changed = [not np.array_equal(x, y) for x, y in zip(part.get_weights(), before[name], strict=True)]
+        assert not any(changed) if name in frozen else all(changed), (name, changed)
+    np.testing.assert_array_equal(model.gallery.embeddings, gallery_before)
+
+
+def test_every_trained_kernel_has_a_gradient(make_guided, make_batch):
+    model = make_guided()
+    model.fusion.outer.kernel.assign_add(tf.fill(model.fusion.outer.kernel.shape, 0.01))
+    batch = make_batch()
+    with tf.GradientTape() as tape:
+        loss = model.loss_terms(model.forward(batch, noise()), batch)["generator_loss"]
+    variables = model.generator_variables
+    assert {id(v) for v in variables} == {id(v) for v in [*model.fusion.weights, *model.decoder.weights]}
+    for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
+        if "kernel" in variable.name:
+            assert float(tf.norm(gradient)) > 1e-7, variable.name
+
+
+def test_one_batch_is_learnt_by_heart(make_guided, make_batch):
+    model = make_guided(loss={"adversarial": 0.0})
+    step = tf.function(model.train_step)
+    results = []
+    for _ in range(200):
+        model.term_means.reset_state()
+        results.append({name: float(value) for name, value in step(make_batch()).items()})
+    first, last = results[0], results[-1]
+    for name, factor in {"reconstruction": 0.6, "cycle": 0.6, "domain_d": 0.1, "generator_loss": 0.6}.items():
+        assert last[name] < factor * first[name], (name, first[name], last[name])
+
+
+def test_a_query_never_retrieves_itself(guided, translation, make_batch, styles):
+    batch = make_batch()
+    own = translation.style_encoder(batch["image"])[0]
+    rows = guided.gallery.rows_of(batch["id"]).numpy()
+    assert rows.tolist() == [0, 1, 2, 3]
+    # Asked for itself, an image is its own nearest neighbour, unless its id says not to.
+    unnamed = guided.neighbors_for(batch["image"], own, tf.fill((4,), ""))
+    np.testing.assert_array_equal(unnamed[:, 0], rows)
+    for style in (own, styles):
+        named = guided.neighbors_for(batch["image"], style, batch["id"]).numpy()
+        assert named.shape == (4, 2)
+        assert not (named == rows[:, None]).any()
+
+
+def test_no_step_of_training_retrieves_an_image_for_itself(make_guided, make_batch, monkeypatch):
+    model, asked = make_guided(), []
+    inner = model.neighbor_rows
+
+    def record(content, styles, ids, source=None):
+        rows = inner(content, styles, ids, source)
+        asked.append((ids.numpy().tolist(), rows.numpy()))
+        return rows
+
+    monkeypatch.setattr(model, "neighbor_rows", record)
+    for mode in ("retrieved", "random"):
+        model.mode = mode
+        model.forward(make_batch(), noise())
+    # Reconstruction and translation together, then the way back.
+    assert [len(ids) for ids, _ in asked] == [8, 4] * 2
+    for ids, rows in asked:
+        own = model.gallery.rows_of(ids).numpy()
+        assert (own >= 0).all() and not (rows == own[:, None]).any()
+
+
+def test_neighbours_are_the_nearest_of_the_gallery(guided, retrieval, make_batch, styles):
+    batch = make_batch()
+    query = retrieval.embed_query(batch["image"], styles).numpy()
+    distances = np.linalg.norm(query[:, None] - guided.gallery.embeddings.numpy()[None], axis=-1)
+    distances[np.arange(4), np.arange(4)] = np.inf
+    expected = np.argsort(distances, axis=1)[:, :2]
+    np.testing.assert_array_equal(guided.neighbors_for(batch["image"], styles, batch["id"]), expected)
+
+
+def test_random_neighbours_change_with_the_step_only(make_guided, make_batch, styles):
+    model = make_guided(3, mode="random")
+    batch = make_batch()
+    content = model.content_encoder(batch["image"])
+
+    def rows(step, styles=styles):
+        return model.neighbor_rows(content, styles, batch["id"], noise(step)).numpy()
+
+    np.testing.assert_array_equal(rows(0), rows(0))
+    np.testing.assert_array_equal(rows(0), rows(0, styles + 1.0))
+    assert (rows(0) != rows(1)).any()
+    drawn = np.concatenate([rows(step) for step in range(40)])
+    assert all(len(set(row)) == 3 for row in drawn)
+    assert set(np.unique(drawn)) == set(range(12))
+
+
+def test_guidance_reaches_the_picture(make_guided, make_batch, styles):
+    model = make_guided()
+    batch = make_batch()
+    plain, _ = model.translate_with_style(batch["image"], styles, batch["id"])
+    kernel = model.fusion.outer.kernel
+    kernel.assign_add(tf.concat([tf.zeros((1, 1, 16, 16)), tf.fill((1, 1, 16, 16), 0.1)], 2))
+    guided, _ = model.translate_with_style(batch["image"], styles, batch["id"])
+    assert float(tf.reduce_max(tf.abs(guided - plain))) > 1e-3
+    model.gallery = None  # nothing is looked up again below
+    content = model.content_encoder(batch["image"])
+    assert content.shape == (4, 4, 4, 16)
+
+
+def test_contents_may_be_encoded_anew_each_time(make_guided, guided, make_batch):
+    fresh = make_guided(content_cache_mb=0)
+    assert fresh._cached_contents is None and guided._cached_contents is not None
+    rows = tf.constant([[3, 0], [11, 5]])
+    images = tf.cast(guided.gallery.images(rows), tf.float32) / 127.5 - 1.0
+    expected = tf.stack([guided.content_encoder(images[:, rank]) for rank in range(2)], 1)
+    for model in (fresh, guided):
+        np.testing.assert_allclose(model._contents(rows), expected, atol=1e-5)
+
+
+def test_unlabelled_images_can_be_retrieved(translation, retrieval, make_batch, styles):
+    train, unlabelled = make_batch(4), make_batch(6, seed=7, prefix="retrieval/")
+    batches = [{name: part[name] for name in ("image", "id")} for part in (train, unlabelled)]
+    gallery = Gallery.build(retrieval, batches)
+    model = GuidedModel(translation, retrieval, gallery, neighbors=9)
+    found = gallery.ids_at(model.neighbors_for(train["image"], styles, train["id"])).numpy()
+    assert all({name for name in row if name.startswith(b"retrieval/")} == set(unlabelled["id"].numpy()) for row in found)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"neighbors": 12}, "neighbors=12 but the gallery holds 12 images; use fewer"),
+        ({"mode": "nearest"}, "mode='nearest'; known: retrieved, random"),
+    ],
+)
+def test_settings_that_cannot_be(translation, retrieval, gallery, arguments, message):
+    with pytest.raises(UserError, match=message):
+        GuidedModel(translation, retrieval, gallery, **arguments)
+
+
+def test_neighbours_need_a_gallery_with_images(translation, retrieval, gallery):
+    with pytest.raises(UserError, match="needs a gallery"):
+        GuidedModel(translation, retrieval, None, neighbors=1)
+    bare = Gallery.from_embeddings(gallery.embeddings.numpy(), gallery.ids)
+    with pytest.raises(UserError, match="holds no images"):
+        GuidedModel(translation, retrieval, bare, neighbors=1)

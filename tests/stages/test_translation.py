@@ -1,0 +1,279 @@
+"""Stage 1: what a step computes, what it changes, and what it learns."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from rgunit_tf.errors import UserError
+from rgunit_tf.models.layers import InstanceNormalization
+from rgunit_tf.stages.noise import StepNoise
+from rgunit_tf.stages.translation import STEP_TERMS, TERMS, TranslationModel
+
+
+def noise(step=0, batch=4):
+    return StepNoise(0, tf.constant(step, tf.int64), tf.constant(batch))
+
+
+def weights(networks):
+    return {name: network.get_weights() for name, network in networks.items()}
+
+
+def same(left, right):
+    return all(np.array_equal(one, other) for one, other in zip(left, right, strict=True))
+
+
+def train(model, batch, steps):
+    """Terms of the first and of the last of so many steps."""
+    step = tf.function(model.train_step)
+    results = []
+    for number in range(steps):
+        model.term_means.reset_state()
+        terms = step(batch)
+        if number in (0, steps - 1):
+            results.append({name: float(value) for name, value in terms.items()})
+    return results
+
+
+def test_the_two_losses_are_weighted_sums_of_the_terms(make_translation, make_batch):
+    chosen = {"adversarial": 2.0, "domain": 3.0, "content": 0.5, "style": 0.25, "reconstruction": 7.0, "cycle": 4.0}
+    model = make_translation(loss={**chosen, "kl": 0.01})
+    batch = make_batch()
+    terms = model.loss_terms(model.forward(batch, noise()), batch)
+    assert set(terms) == set(TERMS)
+    terms = {name: float(value) for name, value in terms.items()}
+    assert terms["discriminator_loss"] == pytest.approx(2.0 * terms["adversarial_d"] + 3.0 * terms["domain_d"], rel=1e-5)
+    # The KL weight rises from 0 at step 0.
+    expected = 2.0 * terms["adversarial_g"] + 3.0 * terms["domain_g"]
+    expected += sum(chosen[name] * terms[name] for name in ("content", "style", "reconstruction", "cycle"))
+    assert terms["generator_loss"] == pytest.approx(expected, rel=1e-5)
+    model.step.assign(5)
+    later = model.loss_terms(model.forward(batch, noise()), batch)
+    assert float(later["generator_loss"]) == pytest.approx(expected + 0.01 * terms["kl"], rel=1e-4)
+
+
+def test_passes_of_a_step_are_those_of_the_paper(translation, make_batch):
+    batch = make_batch()
+    passes = translation.forward(batch, noise())
+    source = noise()
+    mean, log_variance = translation.style_encoder(batch["image"])
+    own = mean + tf.exp(0.5 * log_variance) * source.normal(10)
+    target = translation.prior.sample(batch["target"], source.normal(10))
+    content = translation.content_encoder(batch["image"])
+    translated, masks = translation.decode(content, target, batch["image"])
+    returned, _ = translation.decode(translation.content_encoder(translated), own, translated)
+    expected = {
+        "content": content,
+        "own_style": own,
+        "target_style": target,
+        "reconstructed": translation.decode(content, own, batch["image"])[0],
+        "translated": translated,
+        "mask": masks,
+        "returned": returned,
+        "translated_content": translation.content_encoder(translated),
+        "translated_style": translation.style_encoder(translated)[0],
+        "reconstructed_style": translation.style_encoder(passes.reconstructed)[0],
+        "kl": translation.prior.kl(mean, log_variance, batch["label"]),
+    }
+    for name, value in expected.items():
+        np.testing.assert_allclose(getattr(passes, name), value, atol=1e-4, rtol=1e-4, err_msg=name)
+    for mine, plain in zip(passes.on_translated, translation.discriminator(translated), strict=True):
+        np.testing.assert_allclose(mine.realness, plain.realness, atol=1e-4)
+
+
+@pytest.mark.parametrize(("step", "strength"), [(0, 0.0), (100, 0.0), (110, 0.5), (120, 1.0), (500, 1.0)])
+def test_mask_is_off_during_its_warm_up(make_translation, make_batch, step, strength):
+    model = make_translation(loss={"mask_warmup": 100})
+    model.step.assign(step)
+    assert float(model.mask_strength) == pytest.approx(strength)
+    content, style, images = tf.zeros((1, 4, 4, 16)), tf.zeros((1, 10)), make_batch(1)["image"]
+    decoded, masks = model.decoder(content, style)
+    result, shown = model.decode(content, style, images)
+    expected = 1.0 - strength * (1.0 - masks)
+    np.testing.assert_allclose(shown, expected, atol=1e-6)
+    np.testing.assert_allclose(result, decoded * expected + images * (1.0 - expected), atol=1e-6)
+
+
+def test_one_batch_is_learnt_by_heart(make_translation, make_batch):
+    # No adversary: its game has no loss that only falls.
+    model = make_translation(loss={"adversarial": 0.0, "noise": 0.0})
+    first, last = train(model, make_batch(), 250)
+    for name, factor in {"reconstruction": 0.4, "cycle": 0.5, "domain_d": 0.1, "domain_g": 0.3, "kl": 0.3}.items():
+        assert last[name] < factor * first[name], (name, first[name], last[name])
+    assert last["generator_loss"] < 0.4 * first["generator_loss"]
+    assert set(last) == {*TERMS, *STEP_TERMS}
+    assert int(model.step) == 250
+
+
+def test_the_discriminator_learns_to_tell_real_from_translated(make_translation, make_batch):
+    model = make_translation()
+    model.generator_optimizer = tf.keras.optimizers.SGD(0.0)
+    first, last = train(model, make_batch(), 100)
+    assert last["adversarial_d"] < 0.3 * first["adversarial_d"]
+
+
+@pytest.mark.parametrize("side", ["generator", "discriminator"])
+def test_each_loss_changes_its_own_side_only(make_translation, make_batch, side):
+    model = make_translation()
+    still = "discriminator" if side == "generator" else "generator"
+    setattr(model, f"{still}_optimizer", tf.keras.optimizers.SGD(0.0))
+    before = weights(model.networks)
+    model.train_step(make_batch())
+    after = weights(model.networks)
+    for name in model.networks:
+        assert same(before[name], after[name]) == ((name == "discriminator") == (still == "discriminator")), name
+
+
+def biases_before_normalization(model):
+    """Instance normalisation takes away the mean: a bias in front of it does nothing."""
+    layers = [*model.content_encoder.body]
+    convolutions = [
+        layer for layer, after in zip(layers, layers[1:], strict=False) if isinstance(after, InstanceNormalization)
+    ]
+    for block in [*layers, *model.decoder.blocks]:
+        convolutions += [block.first, block.second] if hasattr(block, "first") else []
+    return {id(layer.bias) for layer in convolutions}
+
+
+def test_every_variable_has_a_gradient(translation, make_batch):
+    batch = make_batch(8)
+    with tf.GradientTape(persistent=True) as tape:
+        terms = translation.loss_terms(translation.forward(batch, noise(1, 8)), batch)
+        # At step 0 the KL has no weight yet.
+        generator_loss = terms["generator_loss"] + terms["kl"]
+    sides = {
+        "generator": (generator_loss, translation.generator_variables),
+        "discriminator": (terms["discriminator_loss"], translation.discriminator.trainable_variables),
+    }
+    idle = biases_before_normalization(translation)
+    for loss, variables in sides.values():
+        for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
+            assert gradient is not None, variable.name
+            if id(variable) not in idle:
+                assert float(tf.norm(gradient)) > 1e-7, variable.name
+
+
+def test_all_weights_are_trained(translation):
+    trained = [*translation.generator_variables, *translation.discriminator.trainable_variables]
+    assert {id(variable) for variable in trained} == {id(variable) for variable in translation.trainable_variables}
+
+
+def test_evaluate_gives_every_term_and_changes_nothing(make_translation, make_batch):
+    model = make_translation()
+    batch = {name: value for name, value in make_batch().items() if name != "target"}
+    before = weights(model.networks)
+    results = model.evaluate(tf.data.Dataset.from_tensors(batch).repeat(2), verbose=0, return_dict=True)
+    assert set(results) == set(TERMS)
+    batch["target"] = tf.roll(batch["label"], 1, axis=0)
+    terms = model.loss_terms(model.forward(batch, StepNoise(1, tf.zeros((), tf.int64), tf.constant(4))), batch)
+    for name in TERMS:
+        assert results[name] == pytest.approx(float(terms[name]), rel=1e-3, abs=1e-5), name
+    after = weights(model.networks)
+    assert all(same(before[name], after[name]) for name in before)
+    assert int(model.step) == 0
+
+
+def test_averages_of_the_generator_side(make_translation, make_batch):
+    model = make_translation(optimizer={"ema_momentum": 0.5})
+    for _ in range(2):
+        model.train_step(make_batch())
+    own = weights(model.networks)
+    with model.averaged_weights():
+        averaged = weights(model.networks)
+    for name in own:
+        assert same(own[name], averaged[name]) == (name == "discriminator")
+    assert all(same(own[name], value) for name, value in weights(model.networks).items())
+
+
+def test_config_makes_the_model_again(make_translation):
+    model = make_translation(residual_blocks=2)
+    model.step.assign(10)
+    again = TranslationModel.from_config(model.get_config())
+    assert again.schema == model.schema and again.architecture == model.architecture
+    assert float(again.mask_strength) == 1.0
+    assert [v.shape for v in again.trainable_variables] == [v.shape for v in model.trainable_variables]
+    assert TranslationModel.from_config(again.get_config()).get_config() == again.get_config()
+
+
+def test_translate_takes_names_or_label_vectors(translation, make_batch):
+    batch = make_batch()
+    images = tf.cast(tf.round((batch["image"] + 1.0) * 127.5), tf.uint8).numpy()
+    labels = np.stack([translation.schema.apply(v, ["Blond_Hair"]) for v in translation.predict_labels(batch["image"])])
+    named = translation.translate(images, ["Blond_Hair"], samples=2)
+    assert named.shape == (2, 4, 16, 16, 3) and named.dtype == np.uint8
+    assert (named[0] != named[1]).any()
+    np.testing.assert_array_equal(named, translation.translate(images, labels, samples=2))
+    np.testing.assert_array_equal(named[:1], translation.translate(images, labels))
+    assert (named != translation.translate(images, ["Blond_Hair"], samples=2, seed=1)).any()
+    assert (named != translation.translate(images, ["Black_Hair"], samples=2)).any()
+
+
+@pytest.mark.parametrize(
+    ("images", "attributes", "message"),
+    [
+        (np.zeros((1, 16, 16, 3), np.float32), ["Young"], "expected uint8"),
+        (np.zeros((1, 8, 8, 3), np.uint8), ["Young"], r"expected uint8 \[B, 16, 16, 3\]"),
+        (np.zeros((16, 16, 3), np.uint8), ["Young"], "expected uint8"),
+        (np.zeros((1, 16, 16, 3), np.uint8), ["Yuong"], "did you mean Young"),
+        (np.zeros((1, 16, 16, 3), np.uint8), np.ones((1, 5)), "at most one"),
+        (np.zeros((1, 16, 16, 3), np.uint8), np.ones((1, 4)), "expected"),
+        (np.zeros((2, 16, 16, 3), np.uint8), np.zeros((3, 5)), "2 images"),
+    ],
+)
+def test_translate_refuses_what_it_cannot_use(translation, images, attributes, message):
+    with pytest.raises(UserError, match=message):
+        translation.translate(images, attributes)
+
+
+def test_predicted_labels_hold_one_of_a_group(translation):
+    class Styles:
+        def __init__(self, scores):
+            self.scores = tf.repeat(tf.constant(scores), 2, -1)
+
+        def __call__(self, images):
+            return self.scores, tf.zeros_like(self.scores)
+
+    encoder = translation.style_encoder
+    try:
+        object.__setattr__(translation, "style_encoder", Styles([[0.5, 0.9, -1.0, 0.1, -0.1], [-1.0, -0.2, -0.5, -1, 1]]))
+        labels = translation.predict_labels(tf.zeros((2, 16, 16, 3)))
+    finally:
+        object.__setattr__(translation, "style_encoder", encoder)
+    np.testing.assert_array_equal(labels, [[0, 1, 0, 1, 0], [0, 0, 0, 0, 1]])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"image_size": 18}, "image_size=18 must be a multiple of 4"),
+        ({"widht": 4}, "did you mean model.width"),
+        ({"width": 0}, "must be at least 1"),
+    ],
+)
+def test_settings_that_cannot_be(schema, arguments, message):
+    with pytest.raises(UserError, match=message):
+        TranslationModel(schema, **{"image_size": 16, **arguments})
+
+
+def test_compile_refuses_unknown_settings(make_translation):
+    with pytest.raises(UserError, match=r"translation\.step: no such setting"):
+        make_translation(optimizer={"step": 3})
+    with pytest.raises(UserError, match=r"loss\.cicle: no such setting; did you mean loss\.cycle"):
+        make_translation(loss={"cicle": 3.0})
+
+
+def test_categories_use_softmax(make_batch):
+    from rgunit_tf.domains import AttributeSchema
+
+    model = TranslationModel(
+        AttributeSchema(["cat", "dog"], [["cat", "dog"]]), 16, width=4, residual_blocks=1, discriminator_layers=2
+    )
+    batch = {**make_batch(2), "label": tf.eye(2), "target": tf.reverse(tf.eye(2), [1])}
+    passes = model.forward(batch, noise(0, 2))
+    expected = np.mean(
+        [
+            tf.nn.softmax_cross_entropy_with_logits(batch["label"], verdict.domain).numpy().mean()
+            for verdict in passes.on_real
+        ]
+    )
+    assert float(model.loss_terms(passes, batch)["domain_d"]) == pytest.approx(expected, rel=1e-5)
+    np.testing.assert_array_equal(tf.reduce_sum(model.predict_labels(batch["image"]), -1), [1, 1])
