@@ -98,6 +98,9 @@ SETTINGS: dict[str, dict[str, Setting]] = {
         "residual_blocks": Setting(4, "residual blocks of the content encoder and of the decoder each", low=1),
         "style_dim": Setting(8, "style dimensions an attribute", low=1),
         "mlp_width": Setting(256, "hidden units of the MLP that predicts AdaIN parameters", low=1),
+        "discriminator_width": Setting(
+            64, "channels of the discriminator's first layer; they double up to 8 times it", low=1
+        ),
         "discriminator_scales": Setting(2, "image scales the discriminator looks at", low=1, high=4),
         "discriminator_layers": Setting(5, "stride-2 convolutions of each discriminator", low=1, high=8),
     },
@@ -113,9 +116,6 @@ SETTINGS: dict[str, dict[str, Setting]] = {
         "mask_warmup": Setting(1200, "steps during which the attention mask is held at 1", low=0),
         "noise": Setting(
             0.0, "upper end of the deviation, drawn an image, of the noise on what D sees", low=0.0, high=1.0
-        ),
-        "cutout": Setting(
-            0.0, "side of the square blanked in what D sees, as a share of the image's", low=0.0, high=1.0
         ),
     },
     "translation": _optimizer(steps=100_000, batch_size=16, learning_rate=1e-4),

@@ -116,7 +116,10 @@ def _decode_png(encoded: tf.Tensor) -> tf.Tensor:
         value = tf.cast(image[..., :3], tf.uint16) * share + 255 * (255 - share) + 128
         return tf.cast(tf.bitwise.right_shift(value + tf.bitwise.right_shift(value, 8), 8), tf.uint8)
 
-    return tf.cond(tf.reduce_all(alpha == 255), lambda: image[..., :3], over_white)
+    # To files without alpha TensorFlow adds the largest value of their bit depth (byte 24), even where that is not 255.
+    bits = tf.minimum(tf.io.decode_raw(tf.strings.substr(encoded, 24, 1), tf.uint8)[0], 8)
+    opaque = tf.bitwise.left_shift(1, tf.cast(bits, tf.int32)) - 1
+    return tf.cond(tf.reduce_all(alpha == tf.cast(opaque, tf.uint8)), lambda: image[..., :3], over_white)
 
 
 def _resize_square(image: tf.Tensor, corner: tf.Tensor, side: tf.Tensor, size: int) -> tf.Tensor:

@@ -50,13 +50,6 @@ def checked_rows(
     return tf.ensure_shape(tensor, [None, *row])
 
 
-def checked_vector(tensor: tf.Tensor, name: str) -> tf.Tensor:
-    """`tensor` as [B], once its shape is found right."""
-    shape = tf.shape(tensor)
-    checked = after([require(tf.size(shape) == 1, f"{name} must have shape [batch], not {{}}", shape)], tensor)
-    return tf.ensure_shape(checked, [None])
-
-
 def checked_k(k: tf.Tensor, available: int) -> tf.Tensor:
     """`k` as a scalar: one number, or the same number for each query, as batching servers and REST's rows have it."""
     values = tf.reshape(k, [-1])
@@ -65,6 +58,6 @@ def checked_k(k: tf.Tensor, available: int) -> tf.Tensor:
         (tf.size(values) > 0) & (lowest == highest), "k must be one number, the same for all queries, not {}", k
     )
     fits = require(
-        (lowest >= 1) & (highest <= available), f"k must be from 1 to {available}, the gallery's size, not {{}}", k
+        (lowest >= 1) & (highest <= available), f"k must be from 1 to {available}, the size of the gallery, not {{}}", k
     )
     return tf.reshape(after([one, fits], values)[:1], [])

@@ -184,7 +184,7 @@ class StageGraph:
         return self._checked_images(requests.after([check], images)), requests.after([check], other)
 
     def _checked_files(self, image_bytes: tf.Tensor, attributes: tf.Tensor) -> tf.Tensor:
-        files = requests.checked_vector(image_bytes, "image_bytes")
+        files = tf.ensure_shape(image_bytes, [None])
         return requests.after([requests.same_batch(files, attributes, "image_bytes and attributes")], files)
 
     def _checked_attributes(self, attributes: tf.Tensor) -> tf.Tensor:

@@ -21,7 +21,7 @@ class Checkpoints(tf.keras.callbacks.Callback):
 
     Args:
       manager: of the stage's checkpoint.
-      every: steps between two checkpoints.
+      every: steps between two checkpoints; one is written at the end of the epoch (logged steps) that reaches them.
     """
 
     def __init__(self, manager: tf.train.CheckpointManager, every: int):
@@ -32,6 +32,7 @@ class Checkpoints(tf.keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Catches SIGTERM and SIGINT, to save before stopping."""
+        self._seen = int(self.model.step.numpy())
         for number in (signal.SIGTERM, signal.SIGINT):
             self._previous[number] = signal.signal(number, self._remember)
 
@@ -44,7 +45,7 @@ class Checkpoints(tf.keras.callbacks.Callback):
         if self._stop_signal is None:
             return
         self.save()
-        step = int(self.model.step)
+        step = int(self.model.step.numpy())
         name = signal.Signals(self._stop_signal).name
         print(f"{name}: saved at step {step}; the same command goes on from there", file=sys.stderr)
         raise SystemExit(128 + self._stop_signal)
@@ -55,14 +56,16 @@ class Checkpoints(tf.keras.callbacks.Callback):
         if wrong:
             kept = self.manager.latest_checkpoint
             raise FloatingPointError(
-                f"step {int(self.model.step)}: {', '.join(wrong)} is not finite; the last good checkpoint is {kept}"
+                f"step {int(self.model.step.numpy())}: {', '.join(wrong)} is not finite; the last good checkpoint is {kept}"
             )
-        if int(self.model.step) % self.every == 0:
+        step = int(self.model.step.numpy())
+        if step // self.every > self._seen // self.every:
             self.save()
+        self._seen = step
 
     def save(self) -> None:
         """Writes a checkpoint of the present step."""
-        self.manager.save(checkpoint_number=int(self.model.step))
+        self.manager.save(checkpoint_number=int(self.model.step.numpy()))
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Gives the signals back."""
@@ -83,7 +86,7 @@ class History(tf.keras.callbacks.Callback):
             return
         with open(self.path, newline="", encoding="utf-8") as file:
             rows = list(csv.reader(file))
-        kept = [row for row in rows[1:] if row and row[0].isdigit() and int(row[0]) <= int(self.model.step)]
+        kept = [row for row in rows[1:] if row and row[0].isdigit() and int(row[0]) <= int(self.model.step.numpy())]
         with atomic.path(self.path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([*rows[:1], *kept])
 
@@ -95,7 +98,7 @@ class History(tf.keras.callbacks.Callback):
             writer = csv.writer(file)
             if new:
                 writer.writerow(["step", *values])
-            writer.writerow([int(self.model.step), *(f"{value:.6g}" for value in values.values())])
+            writer.writerow([int(self.model.step.numpy()), *(f"{value:.6g}" for value in values.values())])
 
 
 class Progress(tf.keras.callbacks.Callback):
@@ -112,10 +115,10 @@ class Progress(tf.keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Starts the bar, on from the resumed step."""
-        logging.info("%s: from step %d to %d", self.model.name, int(self.model.step), self.steps)
+        logging.info("%s: from step %d to %d", self.model.name, int(self.model.step.numpy()), self.steps)
         self._bar = tf.keras.utils.Progbar(self.steps, stateful_metrics=self.shown, unit_name="step")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Moves the bar."""
         values = [(name, float(value)) for name, value in (logs or {}).items() if name in self.shown]
-        self._bar.update(int(self.model.step), values, finalize=int(self.model.step) >= self.steps)
+        self._bar.update(int(self.model.step.numpy()), values, finalize=int(self.model.step.numpy()) >= self.steps)

@@ -96,14 +96,20 @@ class Samples(tf.keras.callbacks.Callback):
         self.images = np.stack([split.image(index) for index in range(count)])
         self.labels, self.ids = split.labels[:count], split.ids[:count]
 
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        """Notes the step from which training goes on."""
+        self._seen = int(self.model.step.numpy())
+
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Draws the grid where it is time to."""
-        if int(self.model.step) % self.every == 0:
+        step = int(self.model.step.numpy())
+        if step // self.every > self._seen // self.every:
             self.draw()
+        self._seen = step
 
     def draw(self) -> None:
         """Draws the grid of the present step, with the averaged weights."""
-        step = int(self.model.step)
+        step = int(self.model.step.numpy())
         with self.model.averaged_weights():
             titles, rows = sample_rows(self.model, self.images, self.labels, self.ids)
         grid.save_grid(self.directory / f"{step:07d}.png", rows, titles)

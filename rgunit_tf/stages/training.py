@@ -148,8 +148,8 @@ def _fit_steps(
 ) -> None:
     """Keras epochs of `log_every` steps up to the stage's last step, the last epoch being shorter where need be."""
     every = config.train.log_every
-    while int(model.step) < settings.steps:
-        step = int(model.step)
+    while int(model.step.numpy()) < settings.steps:
+        step = int(model.step.numpy())
         # After a stop between two logged steps the first epoch is the rest of the one that was broken off.
         count = min(every - step % every, settings.steps - step)
         epochs = (settings.steps - step) // every if count == every else 1

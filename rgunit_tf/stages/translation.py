@@ -19,7 +19,7 @@ from rgunit_tf.models.decoder import Decoder
 from rgunit_tf.models.discriminator import Discriminator, Verdict
 from rgunit_tf.models.encoders import ContentEncoder, StyleEncoder
 from rgunit_tf.models.style_prior import StylePrior
-from rgunit_tf.stages import discriminator_view, optimization
+from rgunit_tf.stages import optimization
 from rgunit_tf.stages.noise import StepNoise
 from rgunit_tf.stages.tracking import TermMeans
 
@@ -93,7 +93,7 @@ class TranslationModel(tf.keras.Model):
         self.style_encoder = StyleEncoder(self.prior.style_dim, model.width)
         self.decoder = Decoder(model.width, model.residual_blocks, model.mlp_width)
         self.discriminator = Discriminator(
-            schema.size, model.width, model.discriminator_layers, model.discriminator_scales
+            schema.size, model.discriminator_width, model.discriminator_layers, model.discriminator_scales
         )
         self.loss_settings = settings_module.group_settings("loss")
         self.step = tf.Variable(
@@ -280,7 +280,14 @@ class TranslationModel(tf.keras.Model):
         return self.loss_settings.kl * tf.minimum(1.0, rise)
 
     def _shown(self, images: tf.Tensor, noise: StepNoise) -> tf.Tensor:
-        return discriminator_view.view(images, noise, self.loss_settings.noise, self.loss_settings.cutout)
+        """What D sees: with noise of a deviation drawn an image, which hides patches too small to matter to an eye.
+
+        Without it D's own domain head is satisfied by a few tell-tale pixels, which G then learns to paint.
+        """
+        if not self.loss_settings.noise:
+            return images
+        deviation = self.loss_settings.noise * noise.uniform(1, 1, 1)
+        return images + deviation * noise.normal(self.image_size, self.image_size, 3)
 
     def loss_terms(self, passes: Passes, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Every loss of paper §3.1, unweighted, and the two weighted sums; float32 scalars by the names of TERMS."""
@@ -367,7 +374,7 @@ class TranslationModel(tf.keras.Model):
         Args:
           images: uint8 [B, H, W, 3].
           attributes: names to set (`"Blond_Hair"`) or unset (`"-Young"`), the others staying what the model sees in
-            the input; or target label vectors, float [B, K].
+            the input; or target label vectors, float [B, K] or [1, K].
           samples: how many styles to draw of the target domain.
           seed: of the styles.
           ids: names of images that are in a guided model's gallery and must not be retrieved.
@@ -385,6 +392,10 @@ class TranslationModel(tf.keras.Model):
         x = tf.cast(images, tf.float32) / 127.5 - 1.0
         if isinstance(attributes, np.ndarray):
             labels = self.schema.check_labels(attributes, "attributes")
+            if len(labels) not in (1, len(images)):
+                raise UserError(
+                    f"attributes: {len(labels)} rows for {len(images)} images; give one row, or one an image"
+                )
         else:
             labels = np.stack([self.schema.apply(label, attributes) for label in self.predict_labels(x).numpy()])
         results = []
@@ -414,7 +425,7 @@ class TranslationModel(tf.keras.Model):
             "schema": self.schema.to_dict(),
             "image_size": self.image_size,
             "seed": self.seed,
-            "fixed_mask_strength": float(self.mask_strength) if int(self.step) else self.fixed_mask_strength,
+            "fixed_mask_strength": float(self.mask_strength) if int(self.step.numpy()) else self.fixed_mask_strength,
             **self.architecture,
         }
 

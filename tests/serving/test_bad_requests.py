@@ -52,7 +52,7 @@ def pixels(*shape):
         (png_header(20_000, 20_000), r"image_bytes\[1\] is 20000 by 20000 pixels; at most 50000000"),
         (png_header(2**31 + 5, 1), r"image_bytes\[1\] is -?\d+ by 1 pixels"),
         (jpeg_of_size(30_000, 30_000), r"image_bytes\[1\] is 30000 by 30000 pixels"),
-        (png_header(20, 20), "Invalid PNG data"),
+        (png_header(20, 20), "Invalid PNG"),
         (encoded()[:200], "Invalid PNG data"),
         (encoded(kind="JPEG")[:300], "Invalid JPEG data"),
         (b"\xff\xd8\xff" + b"\0" * 50, "Invalid JPEG data"),
@@ -95,9 +95,9 @@ def test_one_dimension_too_few_or_too_many(server, refused, images, attributes):
     for wrong in (images[0], images[:, None], np.uint8(3)):
         with refused(r"images must have shape \[batch,16,16,3\]" if by_graph else "images|shape|incompatible"):
             server.ask("guided", "encode", images=wrong)
-    with refused(r"attributes must have shape \[batch,5\], not \[5\]|equally many" if by_graph else "shape"):
+    with refused(r"attributes must have shape \[batch,5\], not \[5\]|equally many"):
         server.ask("guided", "translate", images=images[:1], attributes=attributes[0])
-    with refused(r"image_bytes must have shape \[batch\], not \[1 1\]" if by_graph else "shape"):
+    with refused(r"image_bytes\S* \[1,1\] is not compatible" if by_graph else "shape|image_bytes"):
         files = np.array([[encoded()]], object)
         server.ask("translation", "translate_bytes", image_bytes=files, attributes=attributes[:1])
 
@@ -108,7 +108,7 @@ def test_one_dimension_too_few_or_too_many(server, refused, images, attributes):
     [
         (0, "k must be from 1 to 12"),
         (-3, "k must be from 1 to 12"),
-        (13, "k must be from 1 to 12, the gallery's size, not 13"),
+        (13, "k must be from 1 to 12, the size of the gallery, not 13"),
         ([2, 2, 3], "k must be one number, the same for all queries"),
         ([], "k must be one number"),
     ],

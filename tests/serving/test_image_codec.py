@@ -46,6 +46,7 @@ KINDS = {
     "grey.jpg": lambda: encode(picture(60, 44, "L"), "JPEG"),
     "cmyk.jpg": lambda: encode(picture(60, 44, "CMYK"), "JPEG"),
     "progressive.jpg": lambda: encode(picture(60, 44), "JPEG", progressive=True),
+    "black and white.png": lambda: encode(picture(60, 44, "1"), "PNG"),
     "grey.png": lambda: encode(picture(60, 44, "L"), "PNG"),
     "16bit.png": lambda: encode(sixteen_bit(), "PNG"),
     "palette.png": lambda: encode(picture(60, 44).quantize(16), "PNG"),

@@ -19,10 +19,11 @@ RETRIEVAL = {"embedding_dim": 8, "hidden": 16, "content_channels": 4}
 
 def pictures(count: int, labels: np.ndarray, seed: int = 0) -> np.ndarray:
     """uint8 [count, 16, 16, 3]: the upper half is coloured by the first attributes, the lower half is the person's."""
-    random = np.random.default_rng(seed)
-    images = np.repeat(np.repeat(random.integers(60, 200, (count, 4, 4, 3)), 4, 1), 4, 2)
-    for image, label in zip(images, labels, strict=True):
-        image[: SIZE // 2] = 20 + 200 * label[:3] + 10 * random.normal(size=(SIZE // 2, SIZE, 3))
+    images = np.zeros((count, SIZE, SIZE, 3))
+    for index, label in enumerate(labels):
+        random = np.random.default_rng([seed, index])
+        images[index] = np.repeat(np.repeat(random.integers(60, 200, (4, 4, 3)), 4, 0), 4, 1)
+        images[index, : SIZE // 2] = 20 + 200 * label[:3] + 10 * random.normal(size=(SIZE // 2, SIZE, 3))
     return np.clip(images, 0, 255).astype(np.uint8)
 
 

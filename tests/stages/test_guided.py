@@ -91,6 +91,7 @@ def test_every_trained_kernel_has_a_gradient(make_guided, make_batch):
 
 
 def test_one_batch_is_learnt_by_heart(make_guided, make_batch):
+    # Ec and Es are frozen, and untrained here: of their terms no fall is asked.
     model = make_guided(loss={"adversarial": 0.0})
     step = tf.function(model.train_step)
     results = []
@@ -98,7 +99,7 @@ def test_one_batch_is_learnt_by_heart(make_guided, make_batch):
         model.term_means.reset_state()
         results.append({name: float(value) for name, value in step(make_batch()).items()})
     first, last = results[0], results[-1]
-    for name, factor in {"reconstruction": 0.6, "cycle": 0.6, "domain_d": 0.1, "generator_loss": 0.6}.items():
+    for name, factor in {"reconstruction": 0.6, "cycle": 0.6, "domain_d": 0.1}.items():
         assert last[name] < factor * first[name], (name, first[name], last[name])
 
 
@@ -169,9 +170,6 @@ def test_guidance_reaches_the_picture(make_guided, make_batch, styles):
     kernel.assign_add(tf.concat([tf.zeros((1, 1, 16, 16)), tf.fill((1, 1, 16, 16), 0.1)], 2))
     guided, _ = model.translate_with_style(batch["image"], styles, batch["id"])
     assert float(tf.reduce_max(tf.abs(guided - plain))) > 1e-3
-    model.gallery = None  # nothing is looked up again below
-    content = model.content_encoder(batch["image"])
-    assert content.shape == (4, 4, 4, 16)
 
 
 def test_contents_may_be_encoded_anew_each_time(make_guided, guided, make_batch):
@@ -181,7 +179,7 @@ def test_contents_may_be_encoded_anew_each_time(make_guided, guided, make_batch)
     images = tf.cast(guided.gallery.images(rows), tf.float32) / 127.5 - 1.0
     expected = tf.stack([guided.content_encoder(images[:, rank]) for rank in range(2)], 1)
     for model in (fresh, guided):
-        np.testing.assert_allclose(model._contents(rows), expected, atol=1e-5)
+        np.testing.assert_allclose(model.contents_of(rows), expected, atol=1e-5)
 
 
 def test_unlabelled_images_can_be_retrieved(translation, retrieval, make_batch, styles):

@@ -36,19 +36,18 @@ def train(model, batch, steps):
 
 def test_the_two_losses_are_weighted_sums_of_the_terms(make_translation, make_batch):
     chosen = {"adversarial": 2.0, "domain": 3.0, "content": 0.5, "style": 0.25, "reconstruction": 7.0, "cycle": 4.0}
-    model = make_translation(loss={**chosen, "kl": 0.01})
+    model = make_translation(loss={**chosen, "kl": 0.01, "kl_warmup": 20})
     batch = make_batch()
-    terms = model.loss_terms(model.forward(batch, noise()), batch)
-    assert set(terms) == set(TERMS)
-    terms = {name: float(value) for name, value in terms.items()}
-    assert terms["discriminator_loss"] == pytest.approx(2.0 * terms["adversarial_d"] + 3.0 * terms["domain_d"], rel=1e-5)
-    # The KL weight rises from 0 at step 0.
-    expected = 2.0 * terms["adversarial_g"] + 3.0 * terms["domain_g"]
-    expected += sum(chosen[name] * terms[name] for name in ("content", "style", "reconstruction", "cycle"))
-    assert terms["generator_loss"] == pytest.approx(expected, rel=1e-5)
-    model.step.assign(5)
-    later = model.loss_terms(model.forward(batch, noise()), batch)
-    assert float(later["generator_loss"]) == pytest.approx(expected + 0.01 * terms["kl"], rel=1e-4)
+    for step, share in ((0, 0.0), (5, 0.25), (20, 1.0), (100, 1.0)):
+        model.step.assign(step)
+        terms = model.loss_terms(model.forward(batch, noise()), batch)
+        assert set(terms) == set(TERMS)
+        terms = {name: float(value) for name, value in terms.items()}
+        discriminator_loss = 2.0 * terms["adversarial_d"] + 3.0 * terms["domain_d"]
+        assert terms["discriminator_loss"] == pytest.approx(discriminator_loss, rel=1e-5)
+        generator_loss = 2.0 * terms["adversarial_g"] + 3.0 * terms["domain_g"] + 0.01 * share * terms["kl"]
+        generator_loss += sum(chosen[name] * terms[name] for name in ("content", "style", "reconstruction", "cycle"))
+        assert terms["generator_loss"] == pytest.approx(generator_loss, rel=1e-5)
 
 
 def test_passes_of_a_step_are_those_of_the_paper(translation, make_batch):
@@ -216,7 +215,7 @@ def test_translate_takes_names_or_label_vectors(translation, make_batch):
         (np.zeros((1, 16, 16, 3), np.uint8), ["Yuong"], "did you mean Young"),
         (np.zeros((1, 16, 16, 3), np.uint8), np.ones((1, 5)), "at most one"),
         (np.zeros((1, 16, 16, 3), np.uint8), np.ones((1, 4)), "expected"),
-        (np.zeros((2, 16, 16, 3), np.uint8), np.zeros((3, 5)), "2 images"),
+        (np.zeros((2, 16, 16, 3), np.uint8), np.zeros((3, 5)), "3 rows for 2 images"),
     ],
 )
 def test_translate_refuses_what_it_cannot_use(translation, images, attributes, message):

@@ -1,0 +1,141 @@
+"""Runs the same steps of a stage on one device and on two logical CPU devices; prints what differs, as JSON.
+
+A process of its own, since the devices must be set up before TensorFlow starts: python two_replicas.py <stage>
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import pathlib
+import sys
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+import numpy as np
+import tensorflow as tf
+
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+
+from rgunit_tf.distribution import make_strategy
+from rgunit_tf.domains import AttributeSchema
+from rgunit_tf.retrieval import STRATEGIES, Gallery
+from rgunit_tf.stages.guided import GuidedModel
+from rgunit_tf.stages.noise import StepNoise
+from rgunit_tf.stages.retrieval import RetrievalModel
+from rgunit_tf.stages.translation import TranslationModel
+
+_SPEC = importlib.util.spec_from_file_location("small", pathlib.Path(__file__).with_name("conftest.py"))
+small = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(small)
+
+BATCH, STEPS = 8, 3
+NAMES = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young")
+OPTIMIZER = {"steps": 100, "learning_rate": 1e-3, "learning_rate_warmup": 0, "clip_norm": 2.0}
+LOSS = {"mask_warmup": 0, "kl_warmup": 0, "noise": 0.2}
+
+
+def batches() -> tf.data.Dataset:
+    """Three global batches; the ids of the first are in the gallery."""
+    labels = small.label_vectors(STEPS * BATCH)
+    images = small.pictures(STEPS * BATCH, labels).astype(np.float32) / 127.5 - 1.0
+    columns = {
+        "image": images,
+        "label": labels,
+        "target": np.roll(labels, 1, axis=0),
+        "id": np.array([str(index) for index in range(STEPS * BATCH)]),
+    }
+    return tf.data.Dataset.from_tensor_slices(columns).batch(BATCH, drop_remainder=True)
+
+
+def build(stage: str) -> Any:
+    """A compiled model of the stage, the same one each time; call it under a strategy's scope."""
+    tf.keras.utils.set_random_seed(0)
+    translation = TranslationModel(AttributeSchema(NAMES, [NAMES[:3]]), small.SIZE, **small.ARCHITECTURE)
+    if stage == "translation":
+        translation.compile(OPTIMIZER, LOSS)
+        return translation
+    retrieval = RetrievalModel(translation, **small.RETRIEVAL)
+    if stage == "retrieval":
+        retrieval.compile({**OPTIMIZER, "negatives": STRATEGIES})
+        return retrieval
+    gallery = Gallery.build(retrieval, batches().take(2))
+    guided = GuidedModel(translation, retrieval, gallery, 2, stage.partition("_")[2] or "retrieved")
+    guided.compile(OPTIMIZER, LOSS)
+    return guided
+
+
+def use_sgd(model: Any, learning_rate: float) -> None:
+    for name in ("generator_optimizer", "discriminator_optimizer", "network_optimizer"):
+        if hasattr(model, name):
+            setattr(model, name, tf.keras.optimizers.SGD(learning_rate))
+
+
+def trained(model: Any) -> list[tf.Variable]:
+    discriminator = [] if isinstance(model, RetrievalModel) else model.discriminator.trainable_variables
+    return [*model.generator_variables, *discriminator]
+
+
+def values(model: Any) -> np.ndarray:
+    return np.concatenate([np.ravel(variable.numpy()) for variable in trained(model)])
+
+
+def run(stage: str, strategy: tf.distribute.Strategy, learning_rate: float | None, steps: int) -> dict[str, Any]:
+    """Fits with SGD, or with AdamW where `learning_rate` is None."""
+    with strategy.scope():
+        model = build(stage)
+        if learning_rate is not None:
+            use_sgd(model, learning_rate)
+    before = values(model)
+    history = model.fit(batches().take(steps), epochs=1, verbose=0).history
+    copies = [strategy.experimental_local_results(variable) for variable in trained(model)]
+    return {
+        "change": values(model) - before,
+        "terms": {name: terms[0] for name, terms in history.items()},
+        "copies_equal": all(np.array_equal(copy[0], other) for copy in copies for other in copy[1:]),
+        "step": int(model.step.numpy()),
+        "replicas": len(copies[0]),
+    }
+
+
+def difference(one: np.ndarray, other: np.ndarray) -> float:
+    return float(np.linalg.norm(one - other) / np.linalg.norm(one))
+
+
+def noise_differs(strategy: tf.distribute.Strategy) -> float:
+    """Largest difference between what two replicas draw together and what one draws."""
+
+    def draw(batch: int) -> list[tf.Tensor]:
+        noise = StepNoise(3, tf.constant(5, tf.int64), tf.constant(batch))
+        return [noise.normal(4), noise.uniform(2), tf.cast(noise.seeds(batch), tf.float32)]
+
+    alone = draw(BATCH)
+    together = tf.function(lambda: strategy.run(draw, (BATCH // 2,)))()
+    together = [tf.concat(strategy.experimental_local_results(value), 0) for value in together]
+    return max(float(tf.reduce_max(tf.abs(x - y))) for x, y in zip(alone, together, strict=True))
+
+
+def main(stage: str) -> None:
+    one, two = make_strategy("one_device"), make_strategy("auto")
+    report: dict[str, Any] = {"noise": noise_differs(two)}
+    # With a learning rate of 1 the change of one step is the clipped gradient.
+    for name, rate, steps in (("gradient", 1.0, 1), ("sgd", 1e-3, STEPS), ("adamw", None, STEPS)):
+        alone, together = (run(stage, strategy, rate, steps) for strategy in (one, two))
+        report[name] = {
+            "difference": difference(alone["change"], together["change"]),
+            "norm": float(np.linalg.norm(alone["change"])),
+            "terms": {key: [value, together["terms"][key]] for key, value in alone["terms"].items()},
+            "copies_equal": together["copies_equal"],
+            "steps": [alone["step"], together["step"]],
+            "replicas": [alone["replicas"], together["replicas"]],
+        }
+    print(json.dumps(report))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
