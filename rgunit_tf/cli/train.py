@@ -21,15 +21,27 @@ def main(argv: list[str]) -> None:
     """Claims the workdir for the config, then trains and exports each stage that is missing."""
     del argv
     config = _CONFIG.value
-    name = pathlib.Path(config_flags.get_config_filename(absl_flags.FLAGS["config"])).stem
-    from rgunit_tf.stages.training import configure, train
-    from rgunit_tf.workdir import Workdir
+    from absl import logging
 
+    from rgunit_tf.serving.export import export_stage
+    from rgunit_tf.stages.training import configure, train_stage
+    from rgunit_tf.workdir import STAGES, Workdir
+
+    name = pathlib.Path(config_flags.get_config_filename(absl_flags.FLAGS["config"])).stem
     workdir = Workdir(_WORKDIR.value or pathlib.Path("runs") / name)
+    last = "guided" if _STAGE.value == "all" else _STAGE.value
     configure(config)
     with workdir.lock():
         workdir.claim(config)
-        train(workdir, "guided" if _STAGE.value == "all" else _STAGE.value)
+        dataset = None
+        for stage in STAGES[: STAGES.index(last) + 1]:
+            if stage in workdir.finished_stages():
+                logging.info("%s: finished before", stage)
+            else:
+                dataset = dataset or workdir.dataset()
+                train_stage(workdir, stage, dataset)
+            if not list(workdir.stage(stage).glob("export/[0-9]*")):
+                export_stage(workdir, stage)
 
 
 def run() -> None:

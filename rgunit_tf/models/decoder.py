@@ -18,6 +18,9 @@ class Decoder(tf.keras.Model):
       mlp_width: hidden units of the three-layer MLP that turns the style into AdaIN parameters.
     """
 
+    initial_mask_logit = 2.0
+    """The mask starts near 0.9, so that the picture does not halve when the mask is switched on after its warm-up."""
+
     def __init__(self, width: int = 64, residual_blocks: int = 4, mlp_width: int = 256, **kwargs: Any):
         super().__init__(**kwargs)
         self.width, self.residual_blocks, self.mlp_width = width, residual_blocks, mlp_width
@@ -31,7 +34,8 @@ class Decoder(tf.keras.Model):
             ]
         )
         self.upsampling = [(UpsampleConvolution(factor * width), LayerNormalization()) for factor in (2, 1)]
-        self.head = convolution(4, 7, kernel_initializer="glorot_uniform", dtype="float32")
+        bias = tf.keras.initializers.Constant([0.0, 0.0, 0.0, self.initial_mask_logit])
+        self.head = convolution(4, 7, kernel_initializer="glorot_uniform", bias_initializer=bias, dtype="float32")
 
     def call(self, content: tf.Tensor, style: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Decodes.

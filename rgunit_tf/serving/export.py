@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 import tensorflow as tf
@@ -152,7 +154,8 @@ def _publish(
         final = directory / str(version)
         try:
             with atomic.directory(final) as temporary:
-                tf.saved_model.save(module, str(temporary), signatures)
+                with _quiet():
+                    tf.saved_model.save(module, str(temporary), signatures)
                 atomic.write_json(temporary / "assets.extra" / "rgunit.json", description)
         except OSError:
             # Another export took the number meanwhile.
@@ -162,6 +165,17 @@ def _publish(
             continue
         logging.info("%s exported to %s", description["stage"], final)
         return final
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """TensorFlow tells at length how it renames the captured variables of each signature, which nobody addresses."""
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
 
 
 def _newest_version(directory: pathlib.Path) -> int:

@@ -82,6 +82,7 @@ class History(tf.keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Cuts the file at the step training goes on from."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         if not self.path.exists():
             return
         with open(self.path, newline="", encoding="utf-8") as file:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 FORMAT = 1
 """Version of the folder's layout; a reader refuses a newer one."""
 
+# What TensorFlow raises while it reads a damaged checkpoint: a cut-off file is an IndexError, for one.
+UNREADABLE = (tf.errors.OpError, AssertionError, LookupError, RuntimeError, TypeError, ValueError)
+
 Stage = TranslationModel | RetrievalModel
 
 
@@ -55,10 +58,14 @@ def load(workdir: Workdir, name: str) -> Stage:
             gallery = workdir.gallery() if description["model"]["neighbors"] else None
             model = GuidedModel(retrieval.translation, retrieval, gallery, **description["model"])
         tf.train.Checkpoint(**model.networks).read(str(directory / "weights")).assert_consumed()
-    except (tf.errors.OpError, AssertionError, ValueError, KeyError, TypeError) as error:
-        line = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"{directory} is damaged ({line}); delete it and run bin/train again") from error
+    except UNREADABLE as error:
+        raise UserError(f"{directory} is damaged ({first_line(error)}); delete it and run bin/train again") from error
     return model
+
+
+def first_line(error: Exception) -> str:
+    """First line of the message of an error, or the name of its type."""
+    return str(error).partition("\n")[0] or type(error).__name__
 
 
 def _describe(directory: pathlib.Path, name: str) -> dict[str, Any]:
@@ -68,7 +75,9 @@ def _describe(directory: pathlib.Path, name: str) -> dict[str, Any]:
     except FileNotFoundError:
         raise UserError(f"{file} is missing: the {name} stage is not finished; run bin/train --stage={name}") from None
     except (json.JSONDecodeError, UnicodeDecodeError):
-        raise UserError(f"{file} is damaged; delete {directory} and run bin/train --stage={name}") from None
+        description = None
+    if not isinstance(description, dict):
+        raise UserError(f"{file} is damaged; delete {directory} and run bin/train --stage={name}")
     if description.get("format") != FORMAT:
         raise UserError(f"{file} has format {description.get('format')}; this version reads format {FORMAT}")
     return description

@@ -1,4 +1,4 @@
-"""Trains the stages of a workdir, each from where it stands (paper §3: translation, retrieval, guided)."""
+"""Trains a stage of a workdir from where it stands (paper §3: translation, retrieval, guided)."""
 
 from __future__ import annotations
 
@@ -38,28 +38,31 @@ def configure(config: ml_collections.ConfigDict) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
-def train(workdir: Workdir, last_stage: str) -> None:
-    """Trains and exports the stages up to `last_stage` that the workdir does not hold yet.
+def train_stage(workdir: Workdir, name: str, dataset: Dataset) -> None:
+    """Trains a stage to its end, from its last checkpoint if it has one; the stages it needs must be finished.
 
     Args:
       workdir: claimed for its config.
-      last_stage: `translation`, `retrieval` or `guided`.
+      name: `translation`, `retrieval` or `guided`.
+      dataset: what `workdir.dataset()` gives.
+
+    Raises:
+      UserError: a stage it needs is missing or damaged, or no checkpoint of it is whole.
     """
     config = workdir.config
-    dataset = workdir.dataset()
-    strategy = make_strategy(config.train.strategy)
-    finished = workdir.finished_stages()
-    for name in STAGES[: STAGES.index(last_stage) + 1]:
-        if name in finished:
-            logging.info("%s: finished before", name)
-            continue
-        tf.keras.utils.set_random_seed(config.train.seed)
-        with strategy.scope():
-            model = _BUILDERS[name](workdir, config, dataset)
-        _fit(workdir, name, model, dataset)
-        if name == "retrieval":
-            gallery_of(workdir, workdir.load_stage("retrieval"), dataset)
-        tf.keras.backend.clear_session()
+    later = [stage for stage in STAGES[STAGES.index(name) + 1 :] if stage in workdir.finished_stages()]
+    if later:
+        raise UserError(
+            f"{workdir.stage(name) / 'final'} is missing, though {' and '.join(later)} was trained from it; "
+            f"restore it, or delete {' and '.join(str(workdir.stage(stage)) for stage in later)} as well"
+        )
+    tf.keras.utils.set_random_seed(config.train.seed)
+    with make_strategy(config.train.strategy).scope():
+        model = _BUILDERS[name](workdir, config, dataset)
+    _fit(workdir, name, model, dataset)
+    if name == "retrieval":
+        gallery_of(workdir, workdir.load_stage(name), dataset)
+    tf.keras.backend.clear_session()
 
 
 def _build_translation(workdir: Workdir, config: ml_collections.ConfigDict, dataset: Dataset) -> TranslationModel:
@@ -176,7 +179,7 @@ def _restore(manager: tf.train.CheckpointManager) -> None:
             manager.checkpoint.restore(path).assert_existing_objects_matched()
             logging.info("resuming from %s", path)
             return
-        except (tf.errors.OpError, AssertionError, ValueError) as error:
-            logging.warning("%s is damaged (%s); trying the one before", path, str(error).splitlines()[0])
+        except saving.UNREADABLE as error:
+            logging.warning("%s is damaged (%s); trying the one before", path, saving.first_line(error))
     if manager.checkpoints:
         raise UserError(f"{manager.directory}: no checkpoint is whole; delete the folder to train the stage anew")

@@ -37,9 +37,25 @@ def sixteen_bit():
     return Image.fromarray(grey * 257)
 
 
-def decoded(content, size, share=1.0):
-    decode = tf.function(lambda files: image_codec.decode_squares(files, size, share))
-    return decode(tf.constant([content])).numpy()[0].astype(int)
+@pytest.fixture(scope="module")
+def decoder():
+    """(size, crop share) -> the decoder in a graph, traced once."""
+    traced = {}
+
+    def get(size, share=1.0):
+        if (size, share) not in traced:
+            files = tf.TensorSpec([None], tf.string)
+            traced[size, share] = tf.function(
+                lambda files: image_codec.decode_squares(files, size, share), input_signature=[files]
+            )
+        return traced[size, share]
+
+    return get
+
+
+@pytest.fixture(scope="module")
+def decoded(decoder):
+    return lambda content, *options: decoder(*options)(tf.constant([content])).numpy()[0].astype(int)
 
 
 KINDS = {
@@ -60,20 +76,20 @@ KINDS = {
 @pytest.mark.parametrize("size", [16, 32])
 @pytest.mark.parametrize("shape", [(16, 16), (9, 11), (41, 33), (300, 300), (257, 190), (519, 400), (1100, 700)])
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
-def test_as_in_training(shape, kind, size):
+def test_as_in_training(decoded, shape, kind, size):
     content = encode(picture(*shape), kind)
     difference = np.abs(decoded(content, size) - decoding.decode(content, size))
     assert difference.max() <= 1 and difference.mean() < 0.01
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_kinds_of_files(name):
+def test_kinds_of_files(decoded, name):
     content = KINDS[name]()
     difference = np.abs(decoded(content, 32) - decoding.decode(content, 32))
     assert difference.max() <= 1 and difference.mean() < 0.01
 
 
-def test_tall_images():
+def test_tall_images(decoded):
     """Pillow may make the vertical pass first here, which rounds in another order."""
     content = encode(picture(167, 256), "JPEG")
     difference = np.abs(decoded(content, 128) - decoding.decode(content, 128))
@@ -81,25 +97,23 @@ def test_tall_images():
 
 
 @pytest.mark.parametrize(("share", "crop"), [(0.5, 20), (0.25, 10), (1.0, 0)])
-def test_crop(share, crop):
+def test_crop(decoded, share, crop):
     content = encode(picture(60, 40), "PNG")
     difference = np.abs(decoded(content, 16, share) - decoding.decode(content, 16, crop))
     assert difference.max() <= 1 and difference.mean() < 0.01
 
 
-def test_a_batch_keeps_its_order_and_may_be_empty():
+def test_a_batch_keeps_its_order_and_may_be_empty(decoder):
     files = [encode(picture(30 + index, 30), "PNG" if index % 2 else "JPEG") for index in range(7)]
-    decode = tf.function(lambda batch: image_codec.decode_squares(batch, 16))
-    found = decode(tf.constant(files)).numpy().astype(int)
+    found = decoder(16)(tf.constant(files)).numpy().astype(int)
     expected = np.stack([decoding.decode(file, 16) for file in files]).astype(int)
     assert np.abs(found - expected).max() <= 1
-    assert decode(tf.zeros([0], tf.string)).shape == (0, 16, 16, 3)
+    assert decoder(16)(tf.zeros([0], tf.string)).shape == (0, 16, 16, 3)
 
 
-def test_photographs(shared_data):
+def test_photographs(decoder, shared_data):
     files = [path.read_bytes() for path in sorted((shared_data / "cat_dog" / "val").glob("*/*"))[::10]]
-    decode = tf.function(lambda batch: image_codec.decode_squares(batch, 64))
-    found = decode(tf.constant(files)).numpy().astype(int)
+    found = decoder(64)(tf.constant(files)).numpy().astype(int)
     difference = np.abs(found - np.stack([decoding.decode(file, 64) for file in files]))
     assert difference.max() <= 6 and difference.mean() < 0.05
 

@@ -1,6 +1,6 @@
 """Runs the same steps of a stage on one device and on two logical CPU devices; prints what differs, as JSON.
 
-A process of its own, since the devices must be set up before TensorFlow starts: python two_replicas.py <stage>
+A process of its own, since the devices must be set up before TensorFlow starts: python two_replicas.py <stage> [sgd] [adamw]
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ _SPEC.loader.exec_module(small)
 BATCH, STEPS = 8, 3
 NAMES = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young")
 OPTIMIZER = {"steps": 100, "learning_rate": 1e-3, "learning_rate_warmup": 0, "clip_norm": 2.0}
+OPTIMIZERS = ("generator_optimizer", "discriminator_optimizer", "network_optimizer")
 LOSS = {"mask_warmup": 0, "kl_warmup": 0, "noise": 0.2}
 
 
@@ -70,37 +71,45 @@ def build(stage: str) -> Any:
     return guided
 
 
-def use_sgd(model: Any, learning_rate: float) -> None:
-    for name in ("generator_optimizer", "discriminator_optimizer", "network_optimizer"):
-        if hasattr(model, name):
-            setattr(model, name, tf.keras.optimizers.SGD(learning_rate))
-
-
 def trained(model: Any) -> list[tf.Variable]:
     discriminator = [] if isinstance(model, RetrievalModel) else model.discriminator.trainable_variables
     return [*model.generator_variables, *discriminator]
 
 
-def values(model: Any) -> np.ndarray:
-    return np.concatenate([np.ravel(variable.numpy()) for variable in trained(model)])
-
-
-def run(stage: str, strategy: tf.distribute.Strategy, learning_rate: float | None, steps: int) -> dict[str, Any]:
-    """Fits with SGD, or with AdamW where `learning_rate` is None."""
+def run(stage: str, strategy: tf.distribute.Strategy, optimizer: str) -> dict[str, Any]:
+    """Fits with SGD or with the stage's own AdamW; returns by what the weights changed, and what fit reported."""
     with strategy.scope():
         model = build(stage)
-        if learning_rate is not None:
-            use_sgd(model, learning_rate)
-    before = values(model)
-    history = model.fit(batches().take(steps), epochs=1, verbose=0).history
+        rates = []
+        for name in OPTIMIZERS if optimizer == "sgd" else ():
+            if hasattr(model, name):
+                setattr(model, name, tf.keras.optimizers.SGD(1.0))
+                rates.append(getattr(model, name).learning_rate)
+    before = [variable.numpy() for variable in trained(model)]
+    report = {"replicas": strategy.num_replicas_in_sync}
+    if rates:
+        # With a learning rate of 1 the change of one step is the clipped gradient.
+        model.fit(batches().take(1), verbose=0)
+        report["gradient"] = changes(model, before)
+        for variable, value in zip(trained(model), before, strict=True):
+            variable.assign(value)
+        for rate in rates:
+            rate.assign(1e-3)
+        model.step.assign(0)
+    history = model.fit(batches(), verbose=0).history
     copies = [strategy.experimental_local_results(variable) for variable in trained(model)]
     return {
-        "change": values(model) - before,
-        "terms": {name: terms[0] for name, terms in history.items()},
+        **report,
+        "weights": changes(model, before),
+        "terms": {name: values[0] for name, values in history.items()},
         "copies_equal": all(np.array_equal(copy[0], other) for copy in copies for other in copy[1:]),
+        "copies": len(copies[0]),
         "step": int(model.step.numpy()),
-        "replicas": len(copies[0]),
     }
+
+
+def changes(model: Any, before: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate([np.ravel(v.numpy() - old) for v, old in zip(trained(model), before, strict=True)])
 
 
 def difference(one: np.ndarray, other: np.ndarray) -> float:
@@ -120,22 +129,23 @@ def noise_differs(strategy: tf.distribute.Strategy) -> float:
     return max(float(tf.reduce_max(tf.abs(x - y))) for x, y in zip(alone, together, strict=True))
 
 
-def main(stage: str) -> None:
+def main(stage: str, optimizers: list[str]) -> None:
     one, two = make_strategy("one_device"), make_strategy("auto")
     report: dict[str, Any] = {"noise": noise_differs(two)}
-    # With a learning rate of 1 the change of one step is the clipped gradient.
-    for name, rate, steps in (("gradient", 1.0, 1), ("sgd", 1e-3, STEPS), ("adamw", None, STEPS)):
-        alone, together = (run(stage, strategy, rate, steps) for strategy in (one, two))
-        report[name] = {
-            "difference": difference(alone["change"], together["change"]),
-            "norm": float(np.linalg.norm(alone["change"])),
-            "terms": {key: [value, together["terms"][key]] for key, value in alone["terms"].items()},
+    for optimizer in optimizers:
+        alone, together = (run(stage, strategy, optimizer) for strategy in (one, two))
+        report[optimizer] = {
+            "differences": {
+                name: difference(alone[name], together[name]) for name in ("gradient", "weights") if name in alone
+            },
+            "norms": {name: float(np.linalg.norm(alone[name])) for name in ("gradient", "weights") if name in alone},
+            "terms": {name: [value, together["terms"][name]] for name, value in alone["terms"].items()},
             "copies_equal": together["copies_equal"],
+            "copies": [alone["copies"], together["copies"]],
             "steps": [alone["step"], together["step"]],
-            "replicas": [alone["replicas"], together["replicas"]],
         }
     print(json.dumps(report))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], sys.argv[2:])

@@ -1,0 +1,42 @@
+"""Two replicas take the step that one takes with the same global batch, in every stage."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+SCRIPT = pathlib.Path(__file__).with_name("two_replicas.py")
+
+
+@pytest.mark.parametrize(
+    ("stage", "optimizers"),
+    [
+        ("translation", ("sgd", "adamw")),
+        ("retrieval", ("sgd", "adamw")),
+        ("guided_retrieved", ("sgd",)),
+        ("guided_random", ("sgd",)),
+    ],
+)
+def test_two_devices_take_the_step_of_one(root, stage, optimizers):
+    result = subprocess.run(
+        [sys.executable, str(SCRIPT), stage, *optimizers],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(root)},
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    report = json.loads(result.stdout.splitlines()[-1])
+    assert report["noise"] == 0.0
+    for optimizer in optimizers:
+        case = report[optimizer]
+        assert case["copies"] == [1, 2] and case["copies_equal"]
+        assert case["steps"] == [3, 3]
+        for name, value in case["differences"].items():
+            assert case["norms"][name] > 1e-4
+            # AdamW divides by the size of the gradient, which is rounding error alone for biases that do nothing.
+            assert value < (1e-4 if optimizer == "sgd" else 5e-2), (optimizer, name)
+        for name, (alone, together) in case["terms"].items():
+            assert together == pytest.approx(alone, rel=1e-3, abs=1e-5), (optimizer, name)
