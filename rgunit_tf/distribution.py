@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 
 import tensorflow as tf
@@ -20,14 +21,23 @@ def make_strategy(name: str = "auto") -> tf.distribute.Strategy:
     Raises:
       UserError: `multi_worker` without TF_CONFIG.
     """
-    gpus = tf.config.list_logical_devices("GPU")
-    devices = gpus or tf.config.list_logical_devices("CPU")
     if name == "auto":
-        name = "multi_worker" if os.environ.get("TF_CONFIG") else "mirrored" if len(devices) > 1 else "one_device"
-    if name == "one_device":
-        return tf.distribute.OneDeviceStrategy(devices[0].name)
-    if name == "mirrored":
-        return tf.distribute.MirroredStrategy([device.name for device in devices])
-    if not os.environ.get("TF_CONFIG"):
+        name = "multi_worker" if os.environ.get("TF_CONFIG") else "mirrored" if len(_devices()) > 1 else "one_device"
+    if name == "multi_worker" and not os.environ.get("TF_CONFIG"):
         raise UserError("config.train.strategy=multi_worker needs the TF_CONFIG environment variable on each worker")
+    return _strategy(name)
+
+
+def _devices() -> list[str]:
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    return [device.name for device in devices]
+
+
+@functools.cache
+def _strategy(name: str) -> tf.distribute.Strategy:
+    # One for the whole process: the collective operations of a second one would be numbered like those of the first.
+    if name == "one_device":
+        return tf.distribute.OneDeviceStrategy(_devices()[0])
+    if name == "mirrored":
+        return tf.distribute.MirroredStrategy(_devices())
     return tf.distribute.MultiWorkerMirroredStrategy()

@@ -54,9 +54,9 @@ class Checkpoints(tf.keras.callbacks.Callback):
         """Saves where it is time to; refuses to save weights after a loss that is no number."""
         wrong = [name for name, value in (logs or {}).items() if not np.isfinite(value)]
         if wrong:
-            kept = self.manager.latest_checkpoint
             raise FloatingPointError(
-                f"step {int(self.model.step.numpy())}: {', '.join(wrong)} is not finite; the last good checkpoint is {kept}"
+                f"step {int(self.model.step.numpy())}: {', '.join(wrong)} is not finite; "
+                f"the last good checkpoint is {self.manager.latest_checkpoint}"
             )
         step = int(self.model.step.numpy())
         if step // self.every > self._seen // self.every:

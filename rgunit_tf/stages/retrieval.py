@@ -32,13 +32,14 @@ class RetrievalModel(tf.keras.Model):
       **architecture: `embedding_dim`, `hidden`, `content_channels` and `dropout` of `config.SETTINGS["retrieval"]`.
     """
 
+    ARCHITECTURE = ("embedding_dim", "hidden", "content_channels", "dropout")
+    """The settings of `config.SETTINGS["retrieval"]` that shape the network."""
+
     def __init__(self, translation: TranslationModel, seed: int = 0, **architecture: Any):
         super().__init__(name="retrieval")
         settings = settings_module.group_settings("retrieval", architecture)
         self.translation, self.seed = translation, seed
-        self.architecture = {
-            name: getattr(settings, name) for name in ("embedding_dim", "hidden", "content_channels", "dropout")
-        }
+        self.architecture = {name: getattr(settings, name) for name in self.ARCHITECTURE}
         self.network = RetrievalNetwork(**self.architecture)
         self.step = tf.Variable(
             0, trainable=False, dtype=tf.int64, name="step", aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA

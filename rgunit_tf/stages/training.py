@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
 from typing import Any
 
 import ml_collections
@@ -13,6 +12,7 @@ from absl import logging
 
 from rgunit_tf.data.split import Dataset
 from rgunit_tf.distribution import make_strategy
+from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.errors import UserError
 from rgunit_tf.retrieval.gallery import Gallery
 from rgunit_tf.stages import saving
@@ -56,49 +56,35 @@ def train_stage(workdir: Workdir, name: str, dataset: Dataset) -> None:
             f"{workdir.stage(name) / 'final'} is missing, though {' and '.join(later)} was trained from it; "
             f"restore it, or delete {' and '.join(str(workdir.stage(stage)) for stage in later)} as well"
         )
+    # Outside of the strategy's scope: the gallery's variables never change and need no copy a replica.
+    guides = name == "guided" and config.guided.neighbors > 0
+    gallery = gallery_of(workdir, workdir.load_stage("retrieval"), dataset) if guides else None
     tf.keras.utils.set_random_seed(config.train.seed)
     with make_strategy(config.train.strategy).scope():
-        model = _BUILDERS[name](workdir, config, dataset)
+        model = _build(workdir, name, dataset.schema, gallery)
     _fit(workdir, name, model, dataset)
     if name == "retrieval":
         gallery_of(workdir, workdir.load_stage(name), dataset)
     tf.keras.backend.clear_session()
 
 
-def _build_translation(workdir: Workdir, config: ml_collections.ConfigDict, dataset: Dataset) -> TranslationModel:
-    model = TranslationModel(dataset.schema, config.data.image_size, config.train.seed, **config.model)
-    model.compile(config.translation, config.loss)
+def _build(workdir: Workdir, name: str, schema: AttributeSchema, gallery: Gallery | None) -> Any:
+    """The compiled model of a stage, with fresh weights where it does not start from those of another stage."""
+    config = workdir.config
+    if name == "translation":
+        model = TranslationModel(schema, config.data.image_size, config.train.seed, **config.model)
+        model.compile(config.translation, config.loss)
+    elif name == "retrieval":
+        architecture = {key: config.retrieval[key] for key in RetrievalModel.ARCHITECTURE}
+        model = RetrievalModel(workdir.load_stage("translation"), config.train.seed, **architecture)
+        model.compile(config.retrieval)
+    else:
+        retrieval, guided = workdir.load_stage("retrieval"), config.guided
+        model = GuidedModel(
+            retrieval.translation, retrieval, gallery, guided.neighbors, guided.mode, guided.content_cache_mb
+        )
+        model.compile(guided, config.loss)
     return model
-
-
-def _build_retrieval(workdir: Workdir, config: ml_collections.ConfigDict, dataset: Dataset) -> RetrievalModel:
-    names = ("embedding_dim", "hidden", "content_channels", "dropout")
-    architecture = {name: config.retrieval[name] for name in names}
-    model = RetrievalModel(workdir.load_stage("translation"), config.train.seed, **architecture)
-    model.compile(config.retrieval)
-    return model
-
-
-def _build_guided(workdir: Workdir, config: ml_collections.ConfigDict, dataset: Dataset) -> GuidedModel:
-    retrieval = workdir.load_stage("retrieval")
-    gallery = gallery_of(workdir, retrieval, dataset) if config.guided.neighbors else None
-    model = GuidedModel(
-        retrieval.translation,
-        retrieval,
-        gallery,
-        config.guided.neighbors,
-        config.guided.mode,
-        config.guided.content_cache_mb,
-    )
-    model.compile(config.guided, config.loss)
-    return model
-
-
-_BUILDERS: dict[str, Callable[..., Any]] = {
-    "translation": _build_translation,
-    "retrieval": _build_retrieval,
-    "guided": _build_guided,
-}
 
 
 def gallery_of(workdir: Workdir, retrieval: RetrievalModel, dataset: Dataset) -> Gallery:
