@@ -16,6 +16,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.data.image_size = 64
 
     config.model.width = 16
+    config.model.discriminator_width = 32
     config.model.discriminator_layers = 4
     config.loss.mask_warmup = 100_000  # a cat's whole head changes: the mask stays off
     config.loss.noise = 0.1

@@ -29,7 +29,8 @@ from rgunit_tf.retrieval.gallery import Gallery
 from rgunit_tf.serving import image_codec, requests
 from rgunit_tf.stages.guided import GuidedModel
 from rgunit_tf.stages.retrieval import RetrievalModel
-from rgunit_tf.stages.translation import TranslationModel, to_uint8
+from rgunit_tf.stages.translation import TranslationModel
+from rgunit_tf.stages.translator import to_uint8
 
 Tensors = dict[str, tf.Tensor]
 

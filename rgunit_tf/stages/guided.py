@@ -59,10 +59,13 @@ class GuidedModel(TranslationModel):
             translation.image_size,
             translation.seed,
             float(translation.mask_strength),
+            name="guided",
             **translation.architecture,
         )
-        self._name = "guided"
-        self.retrieval, self.gallery = retrieval, gallery
+        self.retrieval = retrieval
+        # Behind a function: Keras would count the gallery's variables among the model's, and refuse them, since they
+        # are made outside of the strategy's scope.
+        self._gallery = lambda: gallery
         self.neighbors, self.mode = neighbors, mode
         self.loss_settings = translation.loss_settings
         for mine, theirs in zip(self._copied_parts(self), self._copied_parts(translation), strict=True):
@@ -74,6 +77,11 @@ class GuidedModel(TranslationModel):
             content = tf.zeros((1, side, side, self.fusion.channels))
             self.fusion(content, tf.stack([content] * neighbors, 1))
         self._cached_contents = self._cache_contents(content_cache_mb) if neighbors else None
+
+    @property
+    def gallery(self) -> Gallery | None:
+        """The images to retrieve from; None where there are no neighbours."""
+        return self._gallery()
 
     @staticmethod
     def _copied_parts(model: TranslationModel) -> list[tf.keras.Model]:
@@ -92,7 +100,7 @@ class GuidedModel(TranslationModel):
         return functools.partial(tf.gather, tf.Variable(tf.concat(contents, 0), trainable=False, name="contents"))
 
     @property
-    def generator_variables(self) -> list[tf.Variable]:
+    def trained_variables(self) -> list[tf.Variable]:
         """What the generator's loss trains here: the fusion and G."""
         return [*self.fusion.trainable_variables, *self.decoder.trainable_variables]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
@@ -16,14 +16,14 @@ from rgunit_tf.models.retrieval_network import RetrievalNetwork
 from rgunit_tf.retrieval import triplets
 from rgunit_tf.stages import optimization
 from rgunit_tf.stages.noise import StepNoise
-from rgunit_tf.stages.tracking import TermMeans
+from rgunit_tf.stages.stage import Stage
 from rgunit_tf.stages.translation import TranslationModel
 
 if TYPE_CHECKING:
     from rgunit_tf.retrieval.gallery import Gallery
 
 
-class RetrievalModel(tf.keras.Model):
+class RetrievalModel(Stage):
     """Embeds (content, style) so that real images of a content and a domain lie near the query for them.
 
     Args:
@@ -36,19 +36,16 @@ class RetrievalModel(tf.keras.Model):
     """The settings of `config.SETTINGS["retrieval"]` that shape the network."""
 
     def __init__(self, translation: TranslationModel, seed: int = 0, **architecture: Any):
-        super().__init__(name="retrieval")
+        super().__init__("retrieval", seed)
         settings = settings_module.group_settings("retrieval", architecture)
-        self.translation, self.seed = translation, seed
+        self.translation = translation
         self.architecture = {name: getattr(settings, name) for name in self.ARCHITECTURE}
         self.network = RetrievalNetwork(**self.architecture)
-        self.step = tf.Variable(
-            0, trainable=False, dtype=tf.int64, name="step", aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
-        )
         self.embed_images(tf.zeros((1, translation.image_size, translation.image_size, 3)))
         self.built = True
 
     @property
-    def generator_variables(self) -> list[tf.Variable]:
+    def trained_variables(self) -> list[tf.Variable]:
         """What the triplet loss trains: R alone."""
         return self.network.trainable_variables
 
@@ -62,20 +59,9 @@ class RetrievalModel(tf.keras.Model):
         self.optimizer_settings = settings_module.group_settings("retrieval", optimizer)
         self.strategies = tuple(self.optimizer_settings.negatives)
         self.network_optimizer = optimization.make_optimizer(self.optimizer_settings, average=True)
-        super().compile(optimizer=self.network_optimizer, **kwargs)
-        self.network_optimizer.build(self.generator_variables)
+        self.optimizers = {"network_optimizer": self.network_optimizer}
         terms = ("triplet_loss", "satisfied", *(f"loss_{name}" for name in self.strategies))
-        self.term_means = TermMeans((*terms, "gradient_norm", "learning_rate"))
-        self.test_term_means = TermMeans(terms)
-
-    @property
-    def metrics(self) -> list[tf.keras.metrics.Metric]:
-        """Reset by Keras at the start of each epoch."""
-        return [self.term_means, self.test_term_means] if hasattr(self, "term_means") else []
-
-    def get_metrics_result(self) -> dict[str, tf.Tensor]:
-        """Nothing: Keras then logs what the step itself returns, instead of training and test means mixed."""
-        return {}
+        self._prepare(self.network_optimizer, terms, ("gradient_norm", "learning_rate"), **kwargs)
 
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """One update of R on the triplets of a batch; batches as for `TranslationModel.train_step`."""
@@ -91,20 +77,17 @@ class RetrievalModel(tf.keras.Model):
         terms["learning_rate"] = self.network_optimizer.learning_rate
         terms["gradient_norm"] = optimization.apply_clipped(
             self.network_optimizer,
-            tape.gradient(loss, self.generator_variables),
-            self.generator_variables,
+            tape.gradient(loss, self.trained_variables),
+            self.trained_variables,
             self.optimizer_settings.clip_norm,
         )
         self.step.assign_add(1)
         self.term_means.update_state(terms)
         return self.term_means.result()
 
-    def test_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Loss terms on a batch, without an update; targets are the labels of the next image in the batch."""
-        batch = {"target": tf.roll(batch["label"], 1, axis=0), **batch}
-        noise = StepNoise(self.seed + 1, tf.zeros((), tf.int64), tf.shape(batch["image"])[0])
-        self.test_term_means.update_state(self.loss_terms(self.triplets(batch, noise), None))
-        return self.test_term_means.result()
+    def batch_terms(self, batch: dict[str, tf.Tensor], noise: StepNoise) -> dict[str, tf.Tensor]:
+        """All loss terms of a batch, float32 scalars by name, without dropout."""
+        return self.loss_terms(self.triplets(batch, noise), None)
 
     def triplets(self, batch: dict[str, tf.Tensor], noise: StepNoise) -> triplets.TripletSources:
         """Content and style of anchors, positives and negatives, by the frozen translation model."""
@@ -148,17 +131,6 @@ class RetrievalModel(tf.keras.Model):
         """The network by name, as it is saved."""
         return {"network": self.network}
 
-    @property
-    def training_state(self) -> dict[str, Any]:
-        """All that a resumed run needs, by name."""
-        return {**self.networks, "network_optimizer": self.network_optimizer, "step": self.step}
-
-    @contextlib.contextmanager
-    def averaged_weights(self) -> Iterator[None]:
-        """Within the block R holds the moving average of its weights."""
-        with optimization.averaged(self.network_optimizer, self.generator_variables):
-            yield
-
     def export(
         self, directory: str | os.PathLike, gallery: Gallery | None = None, index: str | None = None
     ) -> pathlib.Path:
@@ -171,7 +143,7 @@ class RetrievalModel(tf.keras.Model):
         """
         from rgunit_tf.serving.export import export
 
-        with self.averaged_weights() if hasattr(self, "network_optimizer") else contextlib.nullcontext():
+        with self.averaged_weights() if self.optimizers else contextlib.nullcontext():
             return export(self, directory, gallery, index)
 
     def get_config(self) -> dict[str, Any]:

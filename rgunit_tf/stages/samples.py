@@ -11,7 +11,8 @@ from rgunit_tf.data.split import Split
 from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.evaluation import grid
 from rgunit_tf.stages.guided import GuidedModel
-from rgunit_tf.stages.translation import TranslationModel, to_uint8
+from rgunit_tf.stages.translation import TranslationModel
+from rgunit_tf.stages.translator import to_uint8
 
 
 def domain_changes(schema: AttributeSchema, labels: np.ndarray) -> list[tuple[str, np.ndarray]]:

@@ -114,12 +114,12 @@ def test_a_compiled_model_exports_its_averages(schema, images, attributes, tmp_p
     model = TranslationModel(schema, 16, width=4, residual_blocks=1, discriminator_layers=2)
     model.compile()
     averages = translate(model.export(tmp_path), images, attributes)
-    own = [variable.numpy() for variable in model.generator_variables]
-    for variable in model.generator_variables:
+    own = [variable.numpy() for variable in model.trained_variables]
+    for variable in model.trained_variables:
         variable.assign(variable + 1.0)
-    changed = [variable.numpy() for variable in model.generator_variables]
+    changed = [variable.numpy() for variable in model.trained_variables]
     assert (translate(model.export(tmp_path), images, attributes) == averages).all()
-    for variable, before, value in zip(model.generator_variables, own, changed, strict=True):
+    for variable, before, value in zip(model.trained_variables, own, changed, strict=True):
         assert (variable.numpy() == value).all() and (value != before).any()
 
 

@@ -83,7 +83,7 @@ def test_every_trained_kernel_has_a_gradient(make_guided, make_batch):
     batch = make_batch()
     with tf.GradientTape() as tape:
         loss = model.loss_terms(model.forward(batch, noise()), batch)["generator_loss"]
-    variables = model.generator_variables
+    variables = model.trained_variables
     assert {id(v) for v in variables} == {id(v) for v in [*model.fusion.weights, *model.decoder.weights]}
     for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
         if "kernel" in variable.name:

@@ -72,7 +72,7 @@ def test_weight_decay_spares_biases_and_norms_only():
 def test_weight_decay_reaches_every_kernel_of_the_networks(translation):
     optimizer = translation.discriminator_optimizer
     decayed = {variable.name for variable in translation.discriminator.trainable_variables if "kernel" in variable.name}
-    for variable in [*translation.discriminator.trainable_variables, *translation.generator_variables]:
+    for variable in [*translation.discriminator.trainable_variables, *translation.trained_variables]:
         assert optimizer._use_weight_decay(variable) == ("kernel" in variable.name), variable.name
     assert decayed
 

@@ -75,7 +75,7 @@ def test_every_variable_of_the_network_has_a_gradient(retrieval, make_batch):
     with tf.GradientTape() as tape:
         loss = retrieval.loss_terms(retrieval.triplets(make_batch(), noise()), None)["triplet_loss"]
     for variable, gradient in zip(
-        retrieval.generator_variables, tape.gradient(loss, retrieval.generator_variables), strict=True
+        retrieval.trained_variables, tape.gradient(loss, retrieval.trained_variables), strict=True
     ):
         # The bias of the embedding moves all embeddings alike.
         if variable is not retrieval.network.embedding.bias:

@@ -140,7 +140,7 @@ def test_every_variable_has_a_gradient(translation, make_batch):
         # At step 0 the KL has no weight yet.
         generator_loss = terms["generator_loss"] + terms["kl"]
     sides = {
-        "generator": (generator_loss, translation.generator_variables),
+        "generator": (generator_loss, translation.trained_variables),
         "discriminator": (terms["discriminator_loss"], translation.discriminator.trainable_variables),
     }
     idle = biases_before_normalization(translation)
@@ -152,7 +152,7 @@ def test_every_variable_has_a_gradient(translation, make_batch):
 
 
 def test_all_weights_are_trained(translation):
-    trained = [*translation.generator_variables, *translation.discriminator.trainable_variables]
+    trained = [*translation.trained_variables, *translation.discriminator.trainable_variables]
     assert {id(variable) for variable in trained} == {id(variable) for variable in translation.trainable_variables}
 
 

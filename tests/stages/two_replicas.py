@@ -73,7 +73,7 @@ def build(stage: str) -> Any:
 
 def trained(model: Any) -> list[tf.Variable]:
     discriminator = [] if isinstance(model, RetrievalModel) else model.discriminator.trainable_variables
-    return [*model.generator_variables, *discriminator]
+    return [*model.trained_variables, *discriminator]
 
 
 def run(stage: str, strategy: tf.distribute.Strategy, optimizer: str) -> dict[str, Any]:

@@ -1,0 +1,209 @@
+"""How a trained model is used: encode, decode through the attention mask, translate (paper §3.1 and 3.3)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from rgunit_tf import config as settings_module
+from rgunit_tf.domains import AttributeSchema
+from rgunit_tf.errors import UserError
+from rgunit_tf.models.decoder import Decoder
+from rgunit_tf.models.encoders import ContentEncoder, StyleEncoder
+from rgunit_tf.models.style_prior import StylePrior
+from rgunit_tf.stages.noise import StepNoise
+from rgunit_tf.stages.stage import Stage
+
+
+class Translator(Stage):
+    """Ec, Es, the style prior and G, and what is done with them once they are trained.
+
+    Args:
+      name: of the stage.
+      schema: the domain attributes.
+      image_size: side of the square images, pixels; a multiple of 4.
+      seed: of the noise in training; weights follow Keras' global seed.
+      fixed_mask_strength: how far the attention mask is on, 0 to 1, for a model that is past its warm-up; None: as the
+        warm-up says.
+      **architecture: settings of `config.SETTINGS["model"]`.
+
+    Raises:
+      UserError: a setting that does not exist or is out of its range.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        schema: AttributeSchema,
+        image_size: int,
+        seed: int,
+        fixed_mask_strength: float | None,
+        **architecture: Any,
+    ):
+        super().__init__(name, seed)
+        if image_size % ContentEncoder.stride:
+            raise UserError(f"image_size={image_size} must be a multiple of {ContentEncoder.stride}")
+        self.schema, self.image_size = schema, image_size
+        self.fixed_mask_strength = fixed_mask_strength
+        model = settings_module.group_settings("model", architecture)
+        self.architecture = dict(vars(model))
+        self.loss_settings = settings_module.group_settings("loss")
+        self.prior = StylePrior(schema.size, model.style_dim)
+        self.content_encoder = ContentEncoder(model.width, model.residual_blocks)
+        self.style_encoder = StyleEncoder(self.prior.style_dim, model.width)
+        self.decoder = Decoder(model.width, model.residual_blocks, model.mlp_width)
+        images = tf.zeros((1, image_size, image_size, 3))
+        self.decoder(self.content_encoder(images), self.style_encoder(images)[0])
+        self.built = True
+
+    def guide(self, content: tf.Tensor, styles: tf.Tensor, ids: tf.Tensor, noise: StepNoise | None) -> tf.Tensor:
+        """The content that G decodes: here Ec(x) itself; the guided stage fuses neighbours into it (Eq. 9)."""
+        del styles, ids, noise
+        return content
+
+    def decode(self, content: tf.Tensor, styles: tf.Tensor, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Decodes and lays the result over `images` by the attention mask.
+
+        Args:
+          content: float [B, h, w, C].
+          styles: float [B, S].
+          images: float [B, H, W, 3] in [-1, 1], whose pixels stay where the mask is 0.
+
+        Returns:
+          Images float32 [B, H, W, 3] in [-1, 1] and masks float32 [B, H, W, 1] in [0, 1].
+        """
+        decoded, masks = self.decoder(content, styles)
+        masks = 1.0 - self.mask_strength * (1.0 - masks)
+        return decoded * masks + images * (1.0 - masks), masks
+
+    @property
+    def mask_strength(self) -> tf.Tensor:
+        """0 during the mask's warm-up (the mask is 1 everywhere), then up to 1 over a fifth of that time.
+
+        With the mask on from the start the model learns to copy its input: the mask falls to 0 before G can draw.
+        """
+        if self.fixed_mask_strength is not None:
+            return tf.constant(self.fixed_mask_strength)
+        warmup = float(self.loss_settings.mask_warmup)
+        return tf.clip_by_value((tf.cast(self.step, tf.float32) - warmup) / max(1.0, 0.2 * warmup), 0.0, 1.0)
+
+    def translate_with_style(
+        self, images: tf.Tensor, styles: tf.Tensor, ids: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Translates with given styles.
+
+        Args:
+          images: float [B, H, W, 3] in [-1, 1].
+          styles: float [B, S].
+          ids: string [B] of images that a guided model's gallery holds and must not retrieve; ignored here.
+
+        Returns:
+          Images float32 [B, H, W, 3] in [-1, 1] and masks float32 [B, H, W, 1] in [0, 1].
+        """
+        if ids is None:
+            ids = tf.fill(tf.shape(images)[:1], "")
+        return self.decode(self.guide(self.content_encoder(images), styles, ids, None), styles, images)
+
+    def call(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
+        """{`image` [B, H, W, 3], `style` [B, S]} -> translated images [B, H, W, 3]."""
+        return self.translate_with_style(inputs["image"], inputs["style"])[0]
+
+    def predict_labels(self, images: tf.Tensor) -> tf.Tensor:
+        """Attributes of images [B, H, W, 3] in [-1, 1], by the style prior's nearest component; float32 [B, K].
+
+        Of a group of excluding attributes the strongest one holds, if any does.
+        """
+        mean, _ = self.style_encoder(images)
+        scores = tf.reduce_mean(tf.reshape(mean, (-1, self.schema.size, self.prior.dim)), -1)
+        holds = tf.cast(scores > 0.0, tf.float32)
+        for group in self.schema.groups:
+            member = np.isin(self.schema.names, group)
+            strongest = tf.one_hot(tf.argmax(tf.where(member, scores, -np.inf), -1), self.schema.size)
+            keep = strongest if self.schema.categorical else strongest * holds
+            holds = tf.where(member, keep, holds)
+        return holds
+
+    def translate(
+        self,
+        images: np.ndarray,
+        attributes: Sequence[str] | np.ndarray,
+        samples: int = 1,
+        seed: int = 0,
+        ids: Sequence[str] | None = None,
+    ) -> np.ndarray:
+        """Translates pictures.
+
+        Args:
+          images: uint8 [B, H, W, 3].
+          attributes: names to set (`"Blond_Hair"`) or unset (`"-Young"`), the others staying what the model sees in
+            the input; or target label vectors, float [B, K] or [1, K].
+          samples: how many styles to draw of the target domain.
+          seed: of the styles.
+          ids: names of images that are in a guided model's gallery and must not be retrieved.
+
+        Returns:
+          uint8 [samples, B, H, W, 3].
+
+        Raises:
+          UserError: images of another size or type, or an unknown attribute.
+        """
+        images = np.asarray(images)
+        side = self.image_size
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != (side, side, 3):
+            raise UserError(f"images: {images.dtype} {images.shape}; expected uint8 [B, {side}, {side}, 3]")
+        x = tf.cast(images, tf.float32) / 127.5 - 1.0
+        if isinstance(attributes, np.ndarray):
+            labels = self.schema.check_labels(attributes, "attributes")
+            if len(labels) not in (1, len(images)):
+                raise UserError(
+                    f"attributes: {len(labels)} rows for {len(images)} images; give one row, or one an image"
+                )
+        else:
+            labels = np.stack([self.schema.apply(label, attributes) for label in self.predict_labels(x).numpy()])
+        results = []
+        for sample in range(samples):
+            noise = tf.random.stateless_normal((len(images), self.prior.style_dim), [seed, sample])
+            translated, _ = self.translate_with_style(
+                x, self.prior.sample(labels, noise), None if ids is None else tf.constant(list(ids))
+            )
+            results.append(to_uint8(translated).numpy())
+        return np.stack(results)
+
+    def export(self, directory: str | os.PathLike, index: str | None = None) -> pathlib.Path:
+        """Writes a SavedModel, with the averaged weights of a compiled model, to a new `<directory>/<version>/`.
+
+        Args:
+          directory: folder of the versions.
+          index: `exact` or `scann`, of a guided model's gallery; None: its own.
+        """
+        from rgunit_tf.serving.export import export
+
+        with self.averaged_weights() if self.optimizers else contextlib.nullcontext():
+            return export(self, directory, index=index)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments, plain."""
+        return {
+            "schema": self.schema.to_dict(),
+            "image_size": self.image_size,
+            "seed": self.seed,
+            "fixed_mask_strength": float(self.mask_strength) if int(self.step.numpy()) else self.fixed_mask_strength,
+            **self.architecture,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Translator:
+        """Inverse of `get_config`."""
+        del custom_objects
+        return cls(AttributeSchema.from_dict(config["schema"]), **{k: v for k, v in config.items() if k != "schema"})
+
+
+def to_uint8(images: tf.Tensor) -> tf.Tensor:
+    """Float images in [-1, 1] -> uint8 in 0..255, rounded."""
+    return tf.cast(tf.round(tf.clip_by_value((images + 1.0) * 127.5, 0.0, 255.0)), tf.uint8)
