@@ -30,7 +30,8 @@ def test_a_failure_leaves_the_old_file(tmp_path):
             temporary.write_text("half")
             raise RuntimeError
 
-    pytest.raises(RuntimeError, write)
+    with pytest.raises(RuntimeError):
+        write()
     assert final.read_text() == "old"
     assert os.listdir(tmp_path) == ["file"]
 
@@ -58,7 +59,8 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path):
             (temporary / "a").write_text("1")
             raise RuntimeError
 
-    pytest.raises(RuntimeError, write)
+    with pytest.raises(RuntimeError):
+        write()
     assert os.listdir(final.parent) == ["folder"]
 
 

@@ -66,7 +66,9 @@ def test_attributes_are_not_checked_where_folders_define_them(config):
 def test_unknown_names_get_the_nearest_one(config):
     with config.unlocked():
         config.translation.step = 3
-    with pytest.raises(UserError, match=r"config\.translation\.step: no such setting; did you mean translation\.steps\?"):
+    with pytest.raises(
+        UserError, match=r"config\.translation\.step: no such setting; did you mean translation\.steps\?"
+    ):
         settings.validate(config)
     config = settings.default_config()
     with config.unlocked():

@@ -9,7 +9,8 @@ import tensorflow as tf
 import rgunit_tf as rg
 from rgunit_tf.data.avatars import draw_dataset
 
-SMALL = {"width": 4, "residual_blocks": 1, "style_dim": 2, "mlp_width": 8, "discriminator_layers": 2}
+SMALL = {"width": 4, "residual_blocks": 1, "style_dim": 2, "mlp_width": 8}
+SMALL |= {"discriminator_width": 4, "discriminator_layers": 2}
 
 
 @pytest.fixture(scope="module")

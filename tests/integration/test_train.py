@@ -21,6 +21,7 @@ SETTINGS = {
     "model.residual_blocks": 1,
     "model.style_dim": 2,
     "model.mlp_width": 8,
+    "model.discriminator_width": 4,
     "model.discriminator_layers": 2,
     "translation.steps": 63,
     "translation.batch_size": 4,
@@ -128,7 +129,10 @@ def test_every_stage_leaves_what_a_workdir_holds(finished):
         folder = finished / stage
         assert json.loads((folder / "final/stage.json").read_text())["steps"] == SETTINGS[f"{stage}.steps"]
         rows = history(finished, stage)
-        assert [int(row[0]) for row in rows[1:]] == [*range(5, SETTINGS[f"{stage}.steps"], 5), SETTINGS[f"{stage}.steps"]]
+        assert [int(row[0]) for row in rows[1:]] == [
+            *range(5, SETTINGS[f"{stage}.steps"], 5),
+            SETTINGS[f"{stage}.steps"],
+        ]
         assert all(len(row) == len(rows[0]) for row in rows)
         assert np.isfinite(np.array(rows[1:], float)).all()
         assert (folder / "export/1/saved_model.pb").is_file()
@@ -180,6 +184,24 @@ def test_a_killed_run_ends_with_the_weights_of_an_undisturbed_one(start, finishe
         assert [row[0] for row in rows] == [row[0] for row in undisturbed]
         if stage != "retrieval":  # SIGTERM stops between two lines; the means of that line start there
             assert rows == undisturbed
+
+
+def test_every_stage_trains_on_two_devices(root, arguments, tmp_path):
+    short = {**{f"{stage}.steps": 3 for stage in STAGES}, "train.checkpoint_every": 2, "train.log_every": 2}
+    result = subprocess.run(
+        [
+            *(sys.executable, str(pathlib.Path(__file__).with_name("train_on_two_devices.py"))),
+            *(*arguments, f"--workdir={tmp_path}", *(f"--config.{name}={value}" for name, value in short.items())),
+        ],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    for stage in STAGES:
+        assert (tmp_path / stage / "export/1/saved_model.pb").is_file()
+        assert [row[0] for row in history(tmp_path, stage)] == ["step", "2", "3"]
 
 
 def test_a_finished_run_is_left_as_it_is(call, copy):

@@ -39,14 +39,14 @@ def test_decoder_gives_image_and_mask_in_their_ranges():
     image, mask = decoder(10.0 * random(2, 4, 4, 16), 10.0 * random(2, 6))
     assert image.shape == (2, 16, 16, 3) and mask.shape == (2, 16, 16, 1)
     assert float(tf.reduce_max(tf.abs(image))) <= 1.0
-    assert 0.0 <= float(tf.reduce_min(mask)) and float(tf.reduce_max(mask)) <= 1.0
+    assert float(tf.reduce_min(mask)) >= 0.0 and float(tf.reduce_max(mask)) <= 1.0
 
 
 def test_decoder_depends_on_the_style_and_the_content_of_its_own_image():
     decoder = Decoder(4, 1, 8)
     content, style = random(2, 4, 4, 16), random(2, 6)
     image, _ = decoder(content, style)
-    other, _ = decoder(content, style + [[0.0], [1.0]])
+    other, _ = decoder(content, [*style, [0.0], [1.0]])
     np.testing.assert_allclose(other[0], image[0], atol=1e-5)
     assert float(tf.reduce_max(tf.abs(other[1] - image[1]))) > 1e-3
 
@@ -54,7 +54,10 @@ def test_decoder_depends_on_the_style_and_the_content_of_its_own_image():
 @pytest.mark.parametrize("side", [16, 20])
 def test_discriminator_judges_at_each_scale(side):
     verdicts = Discriminator(5, 4, layers=2, scales=2)(random(3, side, side, 3))
-    assert [verdict.realness.shape for verdict in verdicts] == [(3, side // 4, side // 4, 1), (3, *[-(-side // 8)] * 2, 1)]
+    assert [verdict.realness.shape for verdict in verdicts] == [
+        (3, side // 4, side // 4, 1),
+        (3, *[-(-side // 8)] * 2, 1),
+    ]
     assert all(verdict.domain.shape == (3, 5) for verdict in verdicts)
 
 

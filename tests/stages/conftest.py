@@ -11,6 +11,7 @@ ARCHITECTURE = {
     "residual_blocks": 1,
     "style_dim": 2,
     "mlp_width": 16,
+    "discriminator_width": 4,
     "discriminator_layers": 2,
     "discriminator_scales": 2,
 }

@@ -188,7 +188,9 @@ def test_unlabelled_images_can_be_retrieved(translation, retrieval, make_batch, 
     gallery = Gallery.build(retrieval, batches)
     model = GuidedModel(translation, retrieval, gallery, neighbors=9)
     found = gallery.ids_at(model.neighbors_for(train["image"], styles, train["id"])).numpy()
-    assert all({name for name in row if name.startswith(b"retrieval/")} == set(unlabelled["id"].numpy()) for row in found)
+    assert all(
+        {name for name in row if name.startswith(b"retrieval/")} == set(unlabelled["id"].numpy()) for row in found
+    )
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_distributions():
     source = noise(batch=1000)
     normal, uniform = source.normal(20).numpy(), source.uniform(20).numpy()
     assert abs(normal.mean()) < 0.03 and abs(normal.std() - 1.0) < 0.03
-    assert 0.0 <= uniform.min() and uniform.max() < 1.0
+    assert uniform.min() >= 0.0 and uniform.max() < 1.0
     assert abs(uniform.mean() - 0.5) < 0.01
 
 

@@ -1,5 +1,7 @@
 """Stage 1: what a step computes, what it changes, and what it learns."""
 
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -125,9 +127,7 @@ def test_each_loss_changes_its_own_side_only(make_translation, make_batch, side)
 def biases_before_normalization(model):
     """Instance normalisation takes away the mean: a bias in front of it does nothing."""
     layers = [*model.content_encoder.body]
-    convolutions = [
-        layer for layer, after in zip(layers, layers[1:], strict=False) if isinstance(after, InstanceNormalization)
-    ]
+    convolutions = [layer for layer, after in itertools.pairwise(layers) if isinstance(after, InstanceNormalization)]
     for block in [*layers, *model.decoder.blocks]:
         convolutions += [block.first, block.second] if hasattr(block, "first") else []
     return {id(layer.bias) for layer in convolutions}
@@ -233,7 +233,9 @@ def test_predicted_labels_hold_one_of_a_group(translation):
 
     encoder = translation.style_encoder
     try:
-        object.__setattr__(translation, "style_encoder", Styles([[0.5, 0.9, -1.0, 0.1, -0.1], [-1.0, -0.2, -0.5, -1, 1]]))
+        object.__setattr__(
+            translation, "style_encoder", Styles([[0.5, 0.9, -1.0, 0.1, -0.1], [-1.0, -0.2, -0.5, -1, 1]])
+        )
         labels = translation.predict_labels(tf.zeros((2, 16, 16, 3)))
     finally:
         object.__setattr__(translation, "style_encoder", encoder)
@@ -264,7 +266,12 @@ def test_categories_use_softmax(make_batch):
     from rgunit_tf.domains import AttributeSchema
 
     model = TranslationModel(
-        AttributeSchema(["cat", "dog"], [["cat", "dog"]]), 16, width=4, residual_blocks=1, discriminator_layers=2
+        AttributeSchema(["cat", "dog"], [["cat", "dog"]]),
+        16,
+        width=4,
+        residual_blocks=1,
+        discriminator_width=4,
+        discriminator_layers=2,
     )
     batch = {**make_batch(2), "label": tf.eye(2), "target": tf.reverse(tf.eye(2), [1])}
     passes = model.forward(batch, noise(0, 2))

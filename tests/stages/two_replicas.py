@@ -3,6 +3,8 @@
 A process of its own, since the devices must be set up before TensorFlow starts: python two_replicas.py <stage> [sgd] [adamw]
 """
 
+# ruff: noqa: E402 (the devices are set up before anything else is imported)
+
 from __future__ import annotations
 
 import importlib.util

@@ -1,0 +1,113 @@
+"""Checkpoints, history and the rest, with a model that does nothing but count."""
+
+import csv
+import os
+import signal
+import types
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from rgunit_tf.stages.callbacks import Checkpoints, History
+from rgunit_tf.stages.tracking import TermMeans
+
+
+@pytest.fixture
+def model():
+    return types.SimpleNamespace(step=tf.Variable(0, dtype=tf.int64), weight=tf.Variable(0.0), name="model")
+
+
+@pytest.fixture
+def manager(model, tmp_path):
+    checkpoint = tf.train.Checkpoint(step=model.step, weight=model.weight)
+    return tf.train.CheckpointManager(checkpoint, str(tmp_path / "checkpoints"), max_to_keep=9, checkpoint_name="step")
+
+
+def steps_of(manager):
+    return [int(path.rpartition("-")[2]) for path in manager.checkpoints]
+
+
+def run(callback, model, steps, logs=None):
+    """Epochs that end at `steps`."""
+    callback.model = model
+    callback.on_train_begin()
+    for epoch, step in enumerate(steps):
+        model.step.assign(step)
+        callback.on_train_batch_end(0)
+        callback.on_epoch_end(epoch, logs or {"loss": float(step)})
+    callback.on_train_end()
+
+
+@pytest.mark.parametrize(
+    ("every", "ends", "saved"),
+    [
+        (10, [5, 10, 15, 20], [10, 20]),
+        (15, [10, 20, 30, 40, 50], [20, 30, 50]),
+        (5, [10, 20, 23], [10, 20]),
+        (100, [10, 20], []),
+    ],
+)
+def test_checkpoints_are_saved_where_their_step_is_reached(model, manager, every, ends, saved):
+    run(Checkpoints(manager, every), model, ends)
+    assert steps_of(manager) == saved
+
+
+def test_a_resumed_run_saves_at_the_same_steps(model, manager):
+    model.step.assign(20)
+    run(Checkpoints(manager, 10), model, [25, 30])
+    assert steps_of(manager) == [30]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_are_not_saved_after_a_loss_that_is_no_number(model, manager, value):
+    run(Checkpoints(manager, 10), model, [10])
+    with pytest.raises(FloatingPointError, match=r"step 20: cycle is not finite; .*step-10"):
+        run(Checkpoints(manager, 10), model, [20], {"loss": 1.0, "cycle": value})
+    assert steps_of(manager) == [10]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_and_stops_after_the_step(model, manager, capsys, number):
+    callback, handler = Checkpoints(manager, 100), signal.getsignal(number)
+    callback.model = model
+    try:
+        callback.on_train_begin()
+        model.step.assign(7)
+        callback.on_train_batch_end(0)
+        os.kill(os.getpid(), number)
+        with pytest.raises(SystemExit) as stopped:
+            callback.on_train_batch_end(1)
+    finally:
+        callback.on_train_end()
+    assert stopped.value.code == 128 + number
+    assert steps_of(manager) == [7]
+    assert "saved at step 7" in capsys.readouterr().err
+    assert signal.getsignal(number) == handler
+
+
+def rows_of(path):
+    with open(path, newline="") as file:
+        return list(csv.reader(file))
+
+
+def test_history_drops_what_lies_past_the_resumed_step(model, tmp_path):
+    path = tmp_path / "new" / "history.csv"
+    run(History(path), model, [5, 10, 15])
+    assert rows_of(path) == [["step", "loss"], ["5", "5"], ["10", "10"], ["15", "15"]]
+    with open(path, "a") as file:
+        file.write("20,")  # killed while it wrote
+    model.step.assign(10)
+    run(History(path), model, [15, 20], {"loss": 0.5})
+    assert rows_of(path) == [["step", "loss"], ["5", "5"], ["10", "10"], ["15", "0.5"], ["20", "0.5"]]
+
+
+def test_means_of_terms_since_the_last_reset():
+    means = TermMeans(("a", "b"))
+    assert {name: float(value) for name, value in means.result().items()} == {"a": 0.0, "b": 0.0}
+    for a, b in ((1.0, 4.0), (2.0, 8.0)):
+        means.update_state({"a": tf.constant(a), "b": tf.constant(b, tf.float64), "more": tf.constant(9.0)})
+    assert {name: float(value) for name, value in means.result().items()} == {"a": 1.5, "b": 6.0}
+    means.reset_state()
+    means.update_state({"a": tf.constant(5.0), "b": tf.constant(5.0)})
+    assert float(means.result()["a"]) == 5.0
