@@ -1,6 +1,8 @@
 """Runs the same steps of a stage on one device and on two logical CPU devices; prints what differs, as JSON.
 
-A process of its own, since the devices must be set up before TensorFlow starts: python two_replicas.py <stage> [sgd] [adamw]
+A process of its own, since the devices must be set up before TensorFlow starts:
+
+    python two_replicas.py <stage> [sgd] [adamw]
 """
 
 # ruff: noqa: E402 (the devices are set up before anything else is imported)
