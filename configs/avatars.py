@@ -14,7 +14,8 @@ counterfactual over that of the untouched input, Frechet distance of the classif
   and age change earlier: 0.978, 0.69, 2.07;
 - a mask that starts near 1, not at one half (now in every config), takes away a dip in accuracy when the warm-up ends,
   0.86 against 0.98 after 2,000 steps: after 3,000 steps 0.982, 0.73, 2.24, where it was 0.961, 0.72, 3.07;
-- blanking a random half of what D sees made no difference worth a setting (0.945, 0.69, 3.45 against 0.950, 0.66, 2.88).
+- blanking a random half of what D sees made no difference worth a setting: 0.945, 0.69, 3.45 against 0.950, 0.66,
+  2.88.
 """
 
 import ml_collections
