@@ -42,11 +42,16 @@ def test_decoder_gives_image_and_mask_in_their_ranges():
     assert float(tf.reduce_min(mask)) >= 0.0 and float(tf.reduce_max(mask)) <= 1.0
 
 
+def test_mask_starts_near_1():
+    _, mask = Decoder(4, 1, 8)(tf.zeros((1, 4, 4, 16)), tf.zeros((1, 6)))
+    np.testing.assert_allclose(mask, 1.0 / (1.0 + np.exp(-2.0)), atol=1e-5)
+
+
 def test_decoder_depends_on_the_style_and_the_content_of_its_own_image():
     decoder = Decoder(4, 1, 8)
     content, style = random(2, 4, 4, 16), random(2, 6)
     image, _ = decoder(content, style)
-    other, _ = decoder(content, [*style, [0.0], [1.0]])
+    other, _ = decoder(content, style + tf.constant([[0.0], [1.0]]))
     np.testing.assert_allclose(other[0], image[0], atol=1e-5)
     assert float(tf.reduce_max(tf.abs(other[1] - image[1]))) > 1e-3
 

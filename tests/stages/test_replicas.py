@@ -15,7 +15,7 @@ SCRIPT = pathlib.Path(__file__).with_name("two_replicas.py")
     ("stage", "optimizers"),
     [
         ("translation", ("sgd", "adamw")),
-        ("retrieval", ("sgd", "adamw")),
+        ("retrieval", ("sgd",)),
         ("guided_retrieved", ("sgd",)),
         ("guided_random", ("sgd",)),
     ],
