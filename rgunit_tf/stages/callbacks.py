@@ -47,7 +47,7 @@ class Checkpoints(tf.keras.callbacks.Callback):
         self.save()
         step = int(self.model.step.numpy())
         name = signal.Signals(self._stop_signal).name
-        print(f"{name}: saved at step {step}; the same command goes on from there", file=sys.stderr)
+        sys.stderr.write(f"{name}: saved at step {step}; the same command goes on from there\n")
         raise SystemExit(128 + self._stop_signal)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:

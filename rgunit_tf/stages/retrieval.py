@@ -104,8 +104,10 @@ class RetrievalModel(Stage):
         for name, negative in negatives.items():
             loss = losses.triplet(anchor, positive, negative, self.optimizer_settings.margin)
             # A mean over all rows, those of weight 0 included, does not depend on how the batch is split up.
-            terms[f"loss_{name}"] = tf.reduce_mean(samples.weights_of(name) * loss)
-            satisfied.append(tf.reduce_mean(tf.cast(loss == 0.0, tf.float32)))
+            weights = samples.weights_of(name)
+            terms[f"loss_{name}"] = tf.reduce_mean(weights * loss)
+            kept = tf.reduce_sum(weights * tf.cast(loss == 0.0, tf.float32))
+            satisfied.append(tf.math.divide_no_nan(kept, tf.reduce_sum(weights)))
         terms["triplet_loss"] = tf.add_n([terms[f"loss_{name}"] for name in negatives]) / len(negatives)
         terms["satisfied"] = tf.add_n(satisfied) / len(satisfied)
         return terms
