@@ -83,7 +83,9 @@ class Server:
     """Runs `<kind>_loader.py` in a process of its own and asks it."""
 
     def __init__(self, kind: str, exports: dict[str, pathlib.Path]):
-        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        # The loaders import what lies beside them, and nothing of the repository.
+        left_out = ("PYTHONPATH", "PYTHONSAFEPATH")
+        environment = {name: value for name, value in os.environ.items() if name not in left_out}
         self.kind, self.exports, self.modules, self._tensors = kind, exports, [], {}
         self._process = subprocess.Popen(
             [sys.executable, str(HERE / f"{kind}_loader.py")],

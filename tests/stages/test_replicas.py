@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+# Of their own norm: the gradient of one step, and what three steps change, in which rounding adds up.
+TOLERANCE = {"gradient": 1e-4, "weights": 1e-3}
 SCRIPT = pathlib.Path(__file__).with_name("two_replicas.py")
 
 
@@ -37,6 +39,6 @@ def test_two_devices_take_the_step_of_one(root, stage, optimizers):
         for name, value in case["differences"].items():
             assert case["norms"][name] > 1e-4
             # AdamW divides by the size of the gradient, which is rounding error alone for biases that do nothing.
-            assert value < (1e-4 if optimizer == "sgd" else 5e-2), (optimizer, name)
+            assert value < (TOLERANCE[name] if optimizer == "sgd" else 5e-2), (optimizer, name)
         for name, (alone, together) in case["terms"].items():
             assert together == pytest.approx(alone, rel=1e-3, abs=1e-5), (optimizer, name)
