@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.eager import record
 
 from rgunit_tf.errors import UserError
 from rgunit_tf.retrieval import index
@@ -171,7 +172,8 @@ class ScannIndex(index.Index):
     def _candidate_rows(self, queries: tf.Tensor, k: tf.Tensor) -> tf.Tensor:
         # ScaNN lives on the CPU; the state must outlive the searcher, which therefore is made anew at each use (the
         # resource behind it is shared).
-        with tf.device("/CPU:0"):
+        # A gradient tape that records the searcher's resource fails; a search has no gradient anyway.
+        with tf.device("/CPU:0"), record.stop_recording():
             searcher = self._ops.searcher_from_module(self._state)
             if not self.parameters.leaves:
                 rows, _ = searcher.search_batched_parallel(queries, k)

@@ -93,3 +93,20 @@ def test_without_the_package_the_message_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "scann", None)
     with pytest.raises(UserError, match=r"pip install scann==1\.3\.0.*index=exact"):
         make_index("scann", clustered(5))
+
+
+def test_searches_inside_a_gradient_tape():
+    vectors = np.random.default_rng(0).normal(size=(50, 8)).astype(np.float32)
+    index = ScannIndex(vectors)
+    scale = tf.Variable(1.0)
+
+    @tf.function
+    def step(queries):
+        with tf.GradientTape() as tape:
+            rows = index.search(queries, 3)[1]
+            loss = scale * tf.reduce_sum(tf.gather(index.embeddings, rows))
+        return rows, tape.gradient(loss, scale)
+
+    rows, gradient = step(tf.constant(vectors[:4]))
+    assert list(rows[:, 0].numpy()) == [0, 1, 2, 3]
+    assert float(gradient) == pytest.approx(float(vectors[rows.numpy()].sum()), rel=1e-4)
