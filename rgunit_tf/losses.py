@@ -11,7 +11,7 @@ from rgunit_tf.models.discriminator import Verdict
 
 def l1(left: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
     """Mean absolute difference of two tensors of one shape; the norm of Eq. 2-5."""
-    tf.debugging.assert_shapes([(left, right.shape)]) if left.shape != right.shape else None
+    left.shape.assert_is_compatible_with(right.shape)
     return tf.reduce_mean(tf.abs(tf.cast(left, tf.float32) - tf.cast(right, tf.float32)))
 
 

@@ -38,7 +38,7 @@ class Workdir:
     def __init__(self, path: str | os.PathLike):
         self.path = pathlib.Path(path)
 
-    def claim(self, config: ml_collections.ConfigDict, versions: dict[str, Any] | None = None) -> None:
+    def claim(self, config: ml_collections.ConfigDict) -> None:
         """Makes the folder this config's, or checks that it is.
 
         Raises:
@@ -48,7 +48,7 @@ class Workdir:
         file = self.path / "config.json"
         if not file.exists():
             self.path.mkdir(parents=True, exist_ok=True)
-            atomic.write_json(file, {"config": plain, "versions": versions or {}})
+            atomic.write_json(file, {"config": plain})
             return
         differences = config_module.differences(self._read(), plain)
         if differences:

@@ -102,7 +102,7 @@ def _rebuild_gallery(workdir: Workdir) -> None:
         return
     from rgunit_tf.stages import training
 
-    training.gallery_of(workdir, workdir.load_stage("retrieval"), workdir.dataset())
+    training.gallery_of(workdir, workdir.dataset())
 
 
 def _crop_share(data: Any) -> float:

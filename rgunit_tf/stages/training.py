@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import time
 from typing import Any
 
@@ -56,15 +57,18 @@ def train_stage(workdir: Workdir, name: str, dataset: Dataset) -> None:
             f"{workdir.stage(name) / 'final'} is missing, though {' and '.join(later)} was trained from it; "
             f"restore it, or delete {' and '.join(str(workdir.stage(stage)) for stage in later)} as well"
         )
+    if name == "retrieval":
+        # A gallery that is there before its model was embedded by an earlier training.
+        shutil.rmtree(workdir.stage(name) / "gallery", ignore_errors=True)
     # Outside of the strategy's scope: the gallery's variables never change and need no copy a replica.
     guides = name == "guided" and config.guided.neighbors > 0
-    gallery = gallery_of(workdir, workdir.load_stage("retrieval"), dataset) if guides else None
+    gallery = gallery_of(workdir, dataset) if guides else None
     tf.keras.utils.set_random_seed(config.train.seed)
     with make_strategy(config.train.strategy).scope():
         model = _build(workdir, name, dataset.schema, gallery)
     _fit(workdir, name, model, dataset)
     if name == "retrieval":
-        gallery_of(workdir, workdir.load_stage(name), dataset)
+        gallery_of(workdir, dataset)
     tf.keras.backend.clear_session()
 
 
@@ -87,12 +91,12 @@ def _build(workdir: Workdir, name: str, schema: AttributeSchema, gallery: Galler
     return model
 
 
-def gallery_of(workdir: Workdir, retrieval: RetrievalModel, dataset: Dataset) -> Gallery:
+def gallery_of(workdir: Workdir, dataset: Dataset) -> Gallery:
     """The workdir's gallery; embeds and indexes the retrieval set where there is none yet."""
     folder = workdir.stage("retrieval") / "gallery"
     if not folder.exists():
         index = workdir.config.retrieval.index
-        Gallery.build(retrieval, dataset.retrieval, index).save(folder)
+        Gallery.build(workdir.load_stage("retrieval"), dataset.retrieval, index).save(folder)
     return workdir.gallery()
 
 

@@ -174,7 +174,7 @@ def test_a_deleted_gallery_is_built_again(workdir, stages, monkeypatch):
     gallery.rename(gallery.with_name("deleted"))
     asked = []
 
-    def gallery_of(workdir, retrieval, dataset):
+    def gallery_of(workdir, dataset):
         asked.append(dataset)
         stages.gallery.save(gallery)
 
