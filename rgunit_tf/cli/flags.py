@@ -66,8 +66,77 @@ def workdir(required: bool = True) -> flags.FlagHolder[str]:
     if "workdir" not in flags.FLAGS:
         flags.DEFINE_string("workdir", None, "folder of the run: checkpoints, samples, logs, exports")
     if required:
-        required_flags.add((sys._getframe(1).f_globals["__name__"], "workdir"))
+        _require("workdir")
     return _holder("workdir")
+
+
+def model() -> flags.FlagHolder[str]:
+    """`--model=<folder>`, required: a trained model, in any shape that `inference.load` takes."""
+    if "model" not in flags.FLAGS:
+        flags.DEFINE_string("model", None, "a run's folder, one of its stages, or an export (SavedModel)")
+    _require("model")
+    return _holder("model")
+
+
+def pictures() -> flags.FlagHolder[list[str]]:
+    """`--input=<file or folder>[,...]`, required, may be repeated."""
+    if "input" not in flags.FLAGS:
+        flags.DEFINE_multi_string(
+            "input", None, "a picture, or a folder of pictures; several by commas or by repeating the flag"
+        )
+    _require("input")
+    return _holder("input")
+
+
+def to() -> flags.FlagHolder[list[str]]:
+    """`--to=<attributes>`: names by commas, with a dash before those that shall not hold; may be repeated."""
+    if "to" not in flags.FLAGS:
+        flags.DEFINE_multi_string(
+            "to",
+            None,
+            "attributes to set (Blond_Hair) or to switch off (-Young), by commas; the others stay as the model sees "
+            "them in the picture; repeat the flag for several targets",
+        )
+    return _holder("to")
+
+
+def reference() -> flags.FlagHolder[list[str]]:
+    """`--reference=<picture>[,...]`: pictures whose style is the target, in the place of `--to`."""
+    if "reference" not in flags.FLAGS:
+        flags.DEFINE_multi_string("reference", None, "a picture whose style is the target, in the place of --to")
+    return _holder("reference")
+
+
+def output(meaning: str) -> flags.FlagHolder[str]:
+    """`--output=<path>`, required; `meaning` says what is written there, for `--help` of the first command defined."""
+    if "output" not in flags.FLAGS:
+        flags.DEFINE_string("output", None, meaning)
+    _require("output")
+    return _holder("output")
+
+
+def fit() -> flags.FlagHolder[str]:
+    """`--fit=crop|pad`: what becomes of pictures that are not square."""
+    if "fit" not in flags.FLAGS:
+        flags.DEFINE_enum(
+            "fit", "crop", ["crop", "pad"], "the centre square of a picture, as in training, or all of it, filled up"
+        )
+    return _holder("fit")
+
+
+def batch_size() -> flags.FlagHolder[int]:
+    """`--batch_size=<number>`: pictures that go through the networks together."""
+    if "batch_size" not in flags.FLAGS:
+        flags.DEFINE_integer("batch_size", 16, "pictures at a time", lower_bound=1)
+    return _holder("batch_size")
+
+
+def seed() -> flags.FlagHolder[int]:
+    """`--seed=<number>`: of everything that is drawn at random."""
+    if "seed" not in flags.FLAGS:
+        # A command may have a seed of its own, with another meaning in its --help.
+        flags.DEFINE_integer("seed", 0, "seed of what is drawn at random", lower_bound=0, allow_override=True)
+    return _holder("seed")
 
 
 def stage() -> flags.FlagHolder[str]:
@@ -75,6 +144,11 @@ def stage() -> flags.FlagHolder[str]:
     if "stage" not in flags.FLAGS:
         flags.DEFINE_enum("stage", "all", [*STAGES, "all"], "stage of the training, or all three")
     return _holder("stage")
+
+
+def _require(name: str) -> None:
+    """Notes that the command whose module calls the caller of this function needs the flag."""
+    required_flags.add((sys._getframe(2).f_globals["__name__"], name))
 
 
 def _holder(name: str) -> flags.FlagHolder:

@@ -1,0 +1,102 @@
+"""From a picture of any size and shape to the square that models take, and where in the picture that square lies."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+
+import numpy as np
+from PIL import ExifTags, Image, ImageOps
+
+from rgunit_tf.data import decoding
+
+FITS = ("crop", "pad")
+
+
+@dataclasses.dataclass(frozen=True)
+class Frame:
+    """How a square shows a part of a picture.
+
+    Attributes:
+      size: width and height of the upright picture, pixels.
+      box: left, upper, right and lower edge of the part of the picture that the square shows, pixels of the picture.
+      region: the same edges of what shows it, pixels of the square; the rest of the square is padding.
+    """
+
+    size: tuple[int, int]
+    box: tuple[int, int, int, int]
+    region: tuple[int, int, int, int]
+
+    @property
+    def whole(self) -> bool:
+        """Whether the square shows all of the picture."""
+        return self.box == (0, 0, *self.size)
+
+    def cut(self, square: np.ndarray) -> np.ndarray:
+        """The square [H, W, C] without its padding."""
+        left, upper, right, lower = self.region
+        return square[upper:lower, left:right]
+
+
+def read_square(encoded: bytes, size: int, fit: str = "crop", crop_share: float = 1.0) -> tuple[np.ndarray, Frame]:
+    """Decodes a picture for a model.
+
+    Args:
+      encoded: a file of any kind that Pillow reads; see `data.decoding.decode` for what becomes of EXIF rotation, CMYK,
+        16 bits and transparency.
+      size: side of the square, pixels.
+      fit: `crop`: the centre square, cropped and resized exactly as in training; `pad`: all of the picture, its edges
+        drawn out to a square.
+      crop_share: side of the centre square as a share of the shorter side; of no effect with `pad`.
+
+    Returns:
+      uint8 [size, size, 3] and its frame.
+
+    Raises:
+      UnreadableImageError: damaged bytes, no image, or one of too many pixels.
+    """
+    width, height = _upright_size(encoded)
+    if fit == "pad":
+        return _padded(upright(encoded), size)
+    side = min(width, height)
+    if crop_share < 1.0:
+        side = max(round(side * crop_share), 1)
+    square = decoding.decode(encoded, size, 0 if crop_share >= 1.0 else side)
+    left, upper = (width - side) // 2, (height - side) // 2
+    return square, Frame((width, height), (left, upper, left + side, upper + side), (0, 0, size, size))
+
+
+def upright(encoded: bytes) -> Image.Image:
+    """All of a picture at its own resolution, turned upright, RGB; its colour profile is in `info`.
+
+    Raises:
+      UnreadableImageError: as `read_square`.
+    """
+    # Refuses whatever cannot be decoded, in its own words.
+    decoding.decode(encoded, 8)
+    with Image.open(io.BytesIO(encoded)) as image:
+        profile = image.info.get("icc_profile") if image.mode == "RGB" else None
+        picture = decoding._to_rgb(ImageOps.exif_transpose(image))
+    picture.info = {"icc_profile": profile} if profile else {}
+    return picture
+
+
+def _upright_size(encoded: bytes) -> tuple[int, int]:
+    try:
+        with Image.open(io.BytesIO(encoded)) as image:
+            width, height = image.size
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+    # Pillow raises all kinds of things on damaged files; `decode` knows them, and says what is wrong.
+    except Exception as error:
+        decoding.decode(encoded, 8)
+        raise decoding.UnreadableImageError(f"{type(error).__name__}: {error}") from error
+    return (height, width) if turned else (width, height)
+
+
+def _padded(picture: Image.Image, size: int) -> tuple[np.ndarray, Frame]:
+    scale = size / max(picture.size)
+    width, height = (max(round(side * scale), 1) for side in picture.size)
+    small = np.asarray(picture.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0), np.uint8)
+    left, upper = (size - width) // 2, (size - height) // 2
+    square = np.pad(small, ((upper, size - height - upper), (left, size - width - left), (0, 0)), mode="edge")
+    return square, Frame(picture.size, (0, 0, *picture.size), (left, upper, left + width, upper + height))

@@ -1,0 +1,86 @@
+"""Which pictures a command was given, and under which names their results go."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from rgunit_tf.data import decoding, folder
+from rgunit_tf.errors import UserError
+from rgunit_tf.inference.description import Description
+from rgunit_tf.inference.frames import read_square
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """A file, and its name relative to the output folder, with forward slashes."""
+
+    path: pathlib.Path
+    name: str
+
+
+def split_list(values: Iterable[str] | None) -> list[str]:
+    """Values of a flag that may be repeated and may hold several, by commas; a file's own commas are left alone."""
+    parts: list[str] = []
+    for value in values or ():
+        whole = os.path.lexists(os.path.expanduser(value))
+        parts += [value] if whole else [part.strip() for part in value.split(",") if part.strip()]
+    return parts
+
+
+def find_pictures(values: Sequence[str], output: str | os.PathLike) -> list[Picture]:
+    """The pictures that `--input` names, in the order of their names, each file once.
+
+    Names are relative to the folder that was given, or to the nearest folder that all inputs lie in where there are
+    several. Folders are searched to any depth, links followed, loops of links read once, hidden files passed over;
+    `output` is no input where it lies in one of them.
+
+    Raises:
+      UserError: a path that does not exist, or no picture at all.
+    """
+    paths = [pathlib.Path(value).expanduser() for value in split_list(values)]
+    # What stands in the output folder was made from the rest.
+    made = pathlib.Path(output).expanduser().absolute()
+    found: dict[str, pathlib.Path] = {}
+    for path in paths:
+        if path.is_dir():
+            for name in folder.image_names(path):
+                found[os.path.abspath(path / name)] = path / name
+        elif path.exists():
+            found[os.path.abspath(path)] = path
+        else:
+            raise UserError(f"--input={path}: no such file or folder; give another")
+    found = {place: path for place, path in found.items() if not _is_in(place, made) or path in paths}
+    if not found:
+        raise UserError(
+            f"--input={','.join(map(str, paths))}: no picture ({', '.join(folder.SUFFIXES)}) in it; give another folder"
+        )
+    base = _base(paths)
+    return [Picture(path, os.path.relpath(place, base).replace(os.sep, "/")) for place, path in sorted(found.items())]
+
+
+def read_reference(path: pathlib.Path, description: Description, fit: str) -> np.ndarray:
+    """The square of a picture whose style is asked for: uint8 [H, W, 3].
+
+    Raises:
+      UserError: it cannot be read.
+    """
+    try:
+        return read_square(path.read_bytes(), description.image_size, fit, description.crop_share)[0]
+    except (OSError, decoding.UnreadableImageError) as error:
+        raise UserError(f"--reference={path}: {error}; give another picture") from None
+
+
+def _base(paths: Sequence[pathlib.Path]) -> str:
+    """The folder that names are relative to."""
+    if len(paths) == 1 and paths[0].is_dir():
+        return os.path.abspath(paths[0])
+    return os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in paths])
+
+
+def _is_in(place: str, folder_path: pathlib.Path) -> bool:
+    return folder_path in pathlib.Path(place).parents

@@ -1,0 +1,166 @@
+"""The networks of a trained model behind four functions, whether they are a stage of a run or a SavedModel.
+
+Both kinds take uint8 images and are traced once, for batches of any size.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import tensorflow as tf
+
+from rgunit_tf.errors import UserError
+from rgunit_tf.inference.description import Description
+from rgunit_tf.stages import saving
+from rgunit_tf.stages.guided import GuidedModel
+from rgunit_tf.stages.retrieval import RetrievalModel
+from rgunit_tf.stages.translator import to_uint8
+from rgunit_tf.workdir import Workdir
+
+
+class Networks(Protocol):
+    """What `Model` asks of either kind; images uint8 [B, H, W, 3], styles float32 [B, S]."""
+
+    def styles(self, images: np.ndarray) -> np.ndarray:
+        """Es(x), its mean: float32 [B, S]."""
+
+    def translate(self, images: np.ndarray, styles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Images uint8 [B, H, W, 3] and masks float32 [B, H, W, 1]."""
+
+    def search(self, images: np.ndarray, styles: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """The k nearest of the gallery: ids str [B, k], distances float32 [B, k]."""
+
+    def gallery_images(self, ids: np.ndarray) -> np.ndarray | None:
+        """Images of the gallery by id, uint8 [*, H, W, 3] for ids [*]; None where there are none."""
+
+
+class RunNetworks:
+    """The networks of a run's finished stage.
+
+    Args:
+      description: of the stage; `RetrievalModel` holds the translation model too.
+
+    Raises:
+      UserError: the stage's files are damaged.
+    """
+
+    def __init__(self, description: Description):
+        workdir = Workdir(description.path)
+        model = workdir.load_stage(description.stage)
+        self._retrieval = model if isinstance(model, RetrievalModel) else getattr(model, "retrieval", None)
+        self._gallery = model.gallery if isinstance(model, GuidedModel) else None
+        if description.gallery and self._gallery is None:
+            self._gallery = workdir.gallery()
+        translator = model.translation if isinstance(model, RetrievalModel) else model
+        size, style_dim = description.image_size, description.style_dim
+        images = tf.TensorSpec([None, size, size, 3], tf.uint8)
+        styles = tf.TensorSpec([None, style_dim], tf.float32)
+
+        @tf.function(input_signature=[images])
+        def encode(images: tf.Tensor) -> tf.Tensor:
+            return translator.style_encoder(_scaled(images))[0]
+
+        @tf.function(input_signature=[images, styles])
+        def translate(images: tf.Tensor, styles: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            translated, masks = translator.translate_with_style(_scaled(images), styles)
+            return to_uint8(translated), masks
+
+        @tf.function(input_signature=[images, styles, tf.TensorSpec([], tf.int32)])
+        def search(images: tf.Tensor, styles: tf.Tensor, k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            return self._gallery.search(self._retrieval.embed_query(_scaled(images), styles), k)
+
+        self._encode, self._translate, self._search = encode, translate, search
+
+    def styles(self, images: np.ndarray) -> np.ndarray:
+        """See `Networks`."""
+        return self._encode(images).numpy()
+
+    def translate(self, images: np.ndarray, styles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `Networks`."""
+        translated, masks = self._translate(images, styles)
+        return translated.numpy(), masks.numpy()
+
+    def search(self, images: np.ndarray, styles: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """See `Networks`."""
+        if k > self._gallery.size:
+            raise UserError(f"k={k}: the gallery holds {self._gallery.size} images; ask for fewer")
+        ids, distances = self._search(images, styles, k)
+        return _text(ids), distances.numpy()
+
+    def gallery_images(self, ids: np.ndarray) -> np.ndarray | None:
+        """See `Networks`."""
+        if self._gallery is None or not self._gallery.has_images:
+            return None
+        return self._gallery.images(self._gallery.rows_of(ids)).numpy()
+
+
+class ExportNetworks:
+    """The signatures of a SavedModel.
+
+    Args:
+      description: of the export.
+
+    Raises:
+      UserError: the files are damaged, or the export needs ScaNN's ops and ScaNN is not installed.
+    """
+
+    def __init__(self, description: Description):
+        self._description = description
+        try:
+            _import_scann_if_there()
+            self._loaded = tf.saved_model.load(str(description.path))
+        except (*saving.UNREADABLE, OSError) as error:
+            raise UserError(
+                f"--model={description.path} cannot be read ({saving.first_line(error)}); export the model again"
+            ) from error
+        self._signatures = self._loaded.signatures
+
+    def styles(self, images: np.ndarray) -> np.ndarray:
+        """See `Networks`."""
+        return self._signatures["encode"](images=tf.constant(images))["style_mean"].numpy()
+
+    def translate(self, images: np.ndarray, styles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `Networks`."""
+        outputs = self._signatures["translate_with_style"](images=tf.constant(images), styles=tf.constant(styles))
+        return outputs["images"].numpy(), outputs["masks"].numpy()
+
+    def search(self, images: np.ndarray, styles: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """See `Networks`; the signature takes attributes, so a style must be the mean of some."""
+        blocks = styles.reshape(len(styles), self._description.schema.size, -1)
+        if (blocks != blocks[..., :1]).any() or (np.abs(blocks) > 1.0).any():
+            raise UserError(
+                f"--model={self._description.path}: an export retrieves by attributes alone; give --to, "
+                "or the run's folder as --model"
+            )
+        attributes = (blocks[..., 0] + 1.0) / 2.0
+        try:
+            outputs = self._signatures["retrieve"](
+                images=tf.constant(images), attributes=tf.constant(attributes), k=tf.constant(k, tf.int32)
+            )
+        except tf.errors.InvalidArgumentError as error:
+            if "size of the gallery" not in error.message:
+                raise
+            raise UserError(f"k={k} is more than the export's gallery holds; ask for fewer") from None
+        return _text(outputs["ids"]), outputs["distances"].numpy()
+
+    def gallery_images(self, ids: np.ndarray) -> np.ndarray | None:
+        """None: an export gives ids alone."""
+        return None
+
+
+def _import_scann_if_there() -> None:
+    """ScaNN registers the ops that an export with its index needs; the others do without."""
+    try:
+        import scann  # noqa: F401
+    except ImportError:
+        return
+
+
+def _scaled(images: tf.Tensor) -> tf.Tensor:
+    """uint8 -> float32 in [-1, 1]."""
+    return tf.cast(images, tf.float32) / 127.5 - 1.0
+
+
+def _text(ids: tf.Tensor) -> np.ndarray:
+    return np.array([[value.decode() for value in row] for row in ids.numpy()], np.str_)
