@@ -1,83 +1,126 @@
-"""Pictures beside the numbers: translations to several domains, translations beside the truth, retrieved images."""
+"""All figures of one stage, as PNG sheets in a folder."""
 
 from __future__ import annotations
 
 import os
+import pathlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tensorflow as tf
 
-from rgunit_tf.evaluation.attribute_classifier import as_float, as_uint8
-from rgunit_tf.evaluation.grid import save_grid
+from rgunit_tf.evaluation import figure_translations as drawn
+from rgunit_tf.evaluation.figure_cases import cases
+from rgunit_tf.evaluation.figure_painter import Painter, describe_targets, spread
+from rgunit_tf.evaluation.figure_sheet import FigureSheet
 from rgunit_tf.evaluation.retrieval import embed_queries, nearest_rows
-from rgunit_tf.evaluation.translated import draw_targets
-from rgunit_tf.stages.samples import sample_rows
+from rgunit_tf.stages.samples import domain_changes
 
 if TYPE_CHECKING:
-    from rgunit_tf.data import Dataset, Split
+    from rgunit_tf.data import Dataset
+    from rgunit_tf.evaluation.attribute_classifier import AttributeClassifier
     from rgunit_tf.evaluation.counterfactual import Counterfactuals
     from rgunit_tf.retrieval import Gallery
 
-
-def _spread(count: int, split: Split, seed: int) -> np.ndarray:
-    """Rows of `count` random images, the same for every stage."""
-    chosen = np.random.default_rng([seed, 2]).permutation(len(split))[:count]
-    return np.sort(chosen)
+# Queries and changes of the retrieval's figure.
+QUERIES = 4
+CHANGES = 3
 
 
-def _translate(
-    model: Any, images: np.ndarray, ids: np.ndarray, targets: np.ndarray, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """uint8 images [B, S, S, 3] -> uint8 translations [B, S, S, 3] and masks [B, S, S, 1]."""
-    noise = np.random.default_rng([seed, 3]).standard_normal((len(images), model.prior.style_dim))
-    styles = model.prior.sample(targets, noise.astype(np.float32))
-    outputs, masks = model.translate_with_style(as_float(images), styles, tf.constant(ids.astype(str).tolist()))
-    return as_uint8(outputs), as_uint8(2.0 * masks - 1.0)
-
-
-def translations(model: Any, dataset: Dataset, path: str | os.PathLike, seed: int = 0, images: int = 8) -> None:
-    """Test images translated to several domains, with mask, reconstruction and neighbours (paper Fig. 4, 6)."""
-    split = dataset.test.subset(_spread(images, dataset.test, seed))
-    titles, rows = sample_rows(model, split.images(), split.labels, split.ids, seed)
-    save_grid(path, rows, titles)
-
-
-def beside_truth(
-    model: Any, dataset: Dataset, truth: Counterfactuals, path: str | os.PathLike, seed: int = 0, images: int = 8
-) -> None:
-    """Input, translation, mask and true counterfactual of some test images; one random target each."""
-    rows = _spread(images, dataset.test, seed)
-    inputs, ids = dataset.test.images(rows), dataset.test.ids[rows]
-    targets = draw_targets(dataset.test.labels[rows], dataset.train.labels, seed)
-    outputs, masks = _translate(model, inputs, ids, targets, seed)
-    drawn = truth.images(ids, targets)
-    save_grid(
-        path,
-        list(zip(inputs, outputs, masks, drawn, strict=True)),
-        ["Input", "Translation", "Mask", "Truth"],
-        [dataset.schema.describe(target) for target in targets],
-    )
-
-
-def retrievals(
+def draw_translator(
     model: Any,
-    gallery: Gallery,
     dataset: Dataset,
-    path: str | os.PathLike,
+    classifier: AttributeClassifier,
+    truth: Counterfactuals | None,
+    folder: str | os.PathLike,
     seed: int = 0,
-    images: int = 6,
-    top: int = 5,
-) -> None:
-    """Queries and their nearest gallery images (paper Fig. 3)."""
-    top = min(top, gallery.size - 1)
-    split = dataset.test.subset(_spread(images, dataset.test, seed))
-    targets = draw_targets(split.labels, dataset.test.labels, seed)
-    rows = nearest_rows(gallery, embed_queries(model, split, targets, seed), split.ids, top)
-    neighbors = np.asarray(gallery.images(rows))
-    save_grid(
-        path,
-        [[split.image(row), *neighbors[row]] for row in range(len(split))],
+) -> list[str]:
+    """Draws every figure of a translation or guided model that it and the data allow.
+
+    Args:
+      model: translation or guided model.
+      dataset: its test images are shown.
+      classifier: tells the best cases from the worst where there is no truth.
+      truth: draws the true counterfactuals; None where the data cannot be drawn.
+      folder: where the PNGs go.
+      seed: of images, targets and styles; the one of the measurements shows what was measured.
+
+    Returns:
+      Names of the files written, in the order of the paper.
+    """
+    painter = Painter(model, dataset, seed)
+
+    def sheets() -> Iterator[tuple[str, FigureSheet | None]]:
+        # One after the other, so that the pictures of one figure at a time are held.
+        yield "translations", drawn.translations(painter)
+        yield "samples", drawn.samples(painter)
+        yield "masks", drawn.masks(painter)
+        yield "interpolation", drawn.interpolation(painter)
+        yield "guides", drawn.guides(painter)
+        if truth is not None:
+            yield "beside_truth", drawn.beside_truth(painter, truth)
+        yield from cases(painter, classifier, truth).items()
+
+    return _save(sheets(), pathlib.Path(folder))
+
+
+def draw_retrieval(
+    model: Any, gallery: Gallery, dataset: Dataset, folder: str | os.PathLike, seed: int = 0
+) -> list[str]:
+    """Draws the figure of a retrieval model; arguments and result as for `draw_translator`."""
+    if not gallery.has_images:
+        return []
+    return _save(iter([("retrievals", retrieval_sheet(model, gallery, dataset, seed))]), pathlib.Path(folder))
+
+
+def _save(sheets: Iterator[tuple[str, FigureSheet | None]], folder: pathlib.Path) -> list[str]:
+    names = []
+    for name, sheet in sheets:
+        path = folder / f"{name}.png"
+        if sheet is None:
+            # What an earlier evaluation drew is no longer true.
+            path.unlink(missing_ok=True)
+        else:
+            sheet.save(path)
+            names.append(path.name)
+    return names
+
+
+def retrieval_sheet(model: Any, gallery: Gallery, dataset: Dataset, seed: int = 0, top: int = 5) -> FigureSheet:
+    """Queries and their nearest gallery images, for several domains each (Fig. 3)."""
+    schema, top = dataset.schema, min(top, gallery.size - 1)
+    queries = spread(dataset.test, QUERIES, seed)
+    labels = dataset.test.labels[queries]
+    options = np.stack([targets for _, targets in domain_changes(schema, labels)], axis=1)
+    rows, targets = [], []
+    for number, (row, label) in enumerate(zip(queries, labels, strict=True)):
+        # Only what differs from the query is a question; another attribute comes first with each query.
+        order = np.roll(np.arange(schema.size), -number)
+        asked = [options[number, index] for index in order if (options[number, index] != label).any()][:CHANGES]
+        targets.extend(asked)
+        rows.extend([row] * len(asked))
+    split = dataset.test.subset(rows)
+    found = nearest_rows(gallery, embed_queries(model, split, np.stack(targets), seed), split.ids, top)
+    neighbors = np.asarray(gallery.images(found))
+    return FigureSheet(
+        "Retrieved images",
+        "The content of the query with the attributes asked for; right, the nearest real images of the gallery.",
         ["Query", *(f"Retrieved {rank}" for rank in range(1, top + 1))],
-        [f"to {dataset.schema.describe(target)}" for target in targets],
+        [[split.image(row), *neighbors[row]] for row in range(len(split))],
+        describe_targets(schema, np.stack(targets)),
     )
+
+
+def translations(model: Any, dataset: Dataset, path: str | os.PathLike, seed: int = 0) -> None:
+    """Writes the figure of translations to each domain alone."""
+    drawn.translations(Painter(model, dataset, seed)).save(path)
+
+
+def beside_truth(model: Any, dataset: Dataset, truth: Counterfactuals, path: str | os.PathLike, seed: int = 0) -> None:
+    """Writes the figure of translations beside the truth alone."""
+    drawn.beside_truth(Painter(model, dataset, seed), truth).save(path)
+
+
+def retrievals(model: Any, gallery: Gallery, dataset: Dataset, path: str | os.PathLike, seed: int = 0) -> None:
+    """Writes the figure of retrieved images alone."""
+    retrieval_sheet(model, gallery, dataset, seed).save(path)

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
 from rgunit_tf import atomic
 
@@ -17,6 +17,9 @@ GAP = 4
 FONT_SIZE = 13
 BACKGROUND = (255, 255, 255)
 INK = (32, 32, 32)
+
+# (left, top, width, height) of a cell on a sheet, pixels; None where the cell is empty.
+Box = tuple[int, int, int, int] | None
 
 
 def _as_rgb(image: np.ndarray) -> np.ndarray:
@@ -45,32 +48,26 @@ def _wrap(title: str, width: int, font: ImageFont.ImageFont) -> list[str]:
     return textwrap.wrap(" ".join(title.replace(",", ", ").replace("_", " ").split()), letters) or [""]
 
 
-def make_grid(
+def whole_scale(rows: Sequence[Sequence[np.ndarray | None]]) -> int:
+    """The whole factor that brings small images to about 128 pixels and leaves larger ones as they are.
+
+    Raises:
+      ValueError: no image at all.
+    """
+    widths = [np.asarray(image).shape[1] for row in rows for image in row if image is not None]
+    if not widths:
+        raise ValueError("a grid needs at least one image")
+    return max(1, round(CELL / max(widths)))
+
+
+def lay_out(
     rows: Sequence[Sequence[np.ndarray | None]],
     column_titles: Sequence[str] | None = None,
     row_titles: Sequence[str] | None = None,
     scale: float | None = None,
-) -> np.ndarray:
-    """Lays images out in rows and columns, with titles.
-
-    Args:
-      rows: uint8 images [H, W, 3], [H, W, 1] or [H, W]; None leaves a cell empty. Rows may differ in length.
-      column_titles: one a column; long ones are broken into lines.
-      row_titles: one a row, left of it.
-      scale: factor on the images' size; None brings small images to about 128 pixels by a whole factor and leaves
-        larger ones as they are.
-
-    Returns:
-      uint8 sheet [height, width, 3] on white.
-
-    Raises:
-      ValueError: no image at all, an image of another type or shape.
-    """
-    shown = [image for row in rows for image in row if image is not None]
-    if not shown:
-        raise ValueError("a grid needs at least one image")
-    if scale is None:
-        scale = max(1, round(CELL / max(np.asarray(image).shape[1] for image in shown)))
+) -> tuple[np.ndarray, list[list[Box]]]:
+    """`make_grid` of the same arguments, and the box of each cell on it."""
+    scale = whole_scale(rows) if scale is None else scale
     cells = [[None if image is None else _resample(image, scale) for image in row] for row in rows]
     width = max(cell.width for row in cells for cell in row if cell is not None)
     heights = [max((cell.height for cell in row if cell is not None), default=width) for row in cells]
@@ -93,14 +90,42 @@ def make_grid(
             draw.text((centre, y), text, fill=INK, font=font, anchor="ma")
             y += line
     y = top
+    boxes: list[list[Box]] = []
     for index, (row, height) in enumerate(zip(cells, heights, strict=True)):
         if index < len(sides):
             draw.multiline_text((GAP, y + height / 2), "\n".join(sides[index]), fill=INK, font=font, anchor="lm")
+        boxes.append([])
         for column, cell in enumerate(row):
+            x = left + column * (width + GAP)
             if cell is not None:
-                sheet.paste(cell, (left + column * (width + GAP), y))
+                sheet.paste(cell, (x, y))
+            boxes[-1].append(None if cell is None else (x, y, cell.width, cell.height))
         y += height + GAP
-    return np.asarray(sheet)
+    return np.asarray(sheet), boxes
+
+
+def make_grid(
+    rows: Sequence[Sequence[np.ndarray | None]],
+    column_titles: Sequence[str] | None = None,
+    row_titles: Sequence[str] | None = None,
+    scale: float | None = None,
+) -> np.ndarray:
+    """Lays images out in rows and columns, with titles.
+
+    Args:
+      rows: uint8 images [H, W, 3], [H, W, 1] or [H, W]; None leaves a cell empty. Rows may differ in length.
+      column_titles: one a column; long ones are broken into lines.
+      row_titles: one a row, left of it.
+      scale: factor on the images' size; None brings small images to about 128 pixels by a whole factor and leaves
+        larger ones as they are.
+
+    Returns:
+      uint8 sheet [height, width, 3] on white.
+
+    Raises:
+      ValueError: no image at all, an image of another type or shape.
+    """
+    return lay_out(rows, column_titles, row_titles, scale)[0]
 
 
 def save_grid(
@@ -111,6 +136,13 @@ def save_grid(
     scale: float | None = None,
 ) -> None:
     """Writes `make_grid` of the same arguments to `path` (PNG), whole or not at all."""
-    sheet = Image.fromarray(make_grid(rows, column_titles, row_titles, scale))
+    write_png(path, make_grid(rows, column_titles, row_titles, scale))
+
+
+def write_png(path: str | os.PathLike, image: np.ndarray, notes: dict[str, str] | None = None) -> None:
+    """Writes uint8 [H, W, 3] as a PNG, whole or not at all, with `notes` as its text chunks."""
+    chunks = PngImagePlugin.PngInfo()
+    for name, text in (notes or {}).items():
+        chunks.add_itxt(name, text)
     with atomic.path(path) as temporary:
-        sheet.save(temporary, format="PNG")
+        Image.fromarray(image).save(temporary, format="PNG", pnginfo=chunks)
