@@ -1,20 +1,26 @@
 """Trains the stages of a run, from where it stands: translation, retrieval, guided.
 
---stage names the last stage to train; the ones it needs and that the workdir does not hold yet come first.
+--stage names the last stage to train; the ones it needs and that the workdir does not hold yet come first. At the end
+the finished stages are measured and <workdir>/evaluation/report.html is written, as bin/evaluate does it.
 """
 
 from __future__ import annotations
 
 import pathlib
+from typing import TYPE_CHECKING
 
 from absl import flags as absl_flags
 from ml_collections import config_flags
 
 from rgunit_tf.cli import flags, launcher
 
+if TYPE_CHECKING:
+    from rgunit_tf.workdir import Workdir
+
 _CONFIG = flags.config()
 _WORKDIR = flags.workdir(required=False)
 _STAGE = flags.stage()
+_REPORT = absl_flags.DEFINE_bool("report", True, "measure the finished stages at the end and write the report")
 
 
 def main(argv: list[str]) -> None:
@@ -42,6 +48,26 @@ def main(argv: list[str]) -> None:
                 train_stage(workdir, stage, dataset)
             if not list(workdir.stage(stage).glob("export/[0-9]*")):
                 export_stage(workdir, stage)
+        if _REPORT.value:
+            _report(workdir)
+
+
+def _report(workdir: Workdir) -> None:
+    """Measures the finished stages, unless the report shows them already; a failure is told and ends nothing."""
+    from absl import logging
+
+    try:
+        from rgunit_tf.evaluation import report
+
+        if report.is_current(workdir):
+            return
+        from rgunit_tf.evaluation.stage_evaluation import evaluate_workdir
+
+        evaluate_workdir(workdir)
+        logging.info("report: %s", report.write_report(workdir))
+    except Exception as error:
+        # The models are finished and exported: what is wrong with their report must not look like their failure.
+        logging.error("no report (%s); try bin/evaluate --workdir=%s", error, workdir.path)
 
 
 def run() -> None:

@@ -1,5 +1,6 @@
 """bin/train before any training: what is wrong is said in one line, with exit code 2."""
 
+import json
 import subprocess
 import sys
 import time
@@ -7,7 +8,9 @@ import time
 import pytest
 
 from rgunit_tf import config as settings
-from rgunit_tf.workdir import Workdir
+from rgunit_tf.cli import configs
+from rgunit_tf.errors import UserError
+from rgunit_tf.workdir import STAGES, Workdir
 
 
 @pytest.fixture
@@ -82,3 +85,61 @@ def test_a_workdir_that_is_a_file(call, tmp_path):
     code, error = call(f"--workdir={tmp_path / 'file'}", "--config=celeba", "--config.data.root=/nowhere")
     assert code == 2 and error.count("\n") == 1 and "is a file" in error
     assert (tmp_path / "file").read_text() == "kept"
+
+
+class TestReport:
+    """What bin/train does once every stage is there."""
+
+    @pytest.fixture
+    def finished(self, tmp_path):
+        workdir = Workdir(tmp_path / "run")
+        workdir.claim(configs.load(str(configs.find("avatars"))))
+        for stage in STAGES:
+            (workdir.path / stage / "final").mkdir(parents=True)
+            (workdir.path / stage / "final/stage.json").write_text('{"steps": 1}')
+            (workdir.path / stage / "export/1").mkdir(parents=True)
+        return workdir
+
+    @pytest.fixture
+    def measured(self, monkeypatch):
+        """Counts the evaluations, which only note that they took place."""
+        from rgunit_tf.evaluation import stage_evaluation
+
+        calls = []
+
+        def evaluate_workdir(workdir):
+            calls.append(workdir.finished_stages())
+            stages = {stage: {"metrics": {}, "figures": []} for stage in workdir.finished_stages()}
+            (workdir.path / "evaluation").mkdir(exist_ok=True)
+            (workdir.path / "evaluation/metrics.json").write_text(json.dumps({"stages": stages}))
+
+        monkeypatch.setattr(stage_evaluation, "evaluate_workdir", evaluate_workdir)
+        return calls
+
+    def test_the_stages_are_measured_once_and_the_report_is_written(self, call, finished, measured):
+        for _ in range(2):
+            assert call(f"--workdir={finished.path}", "--config=avatars") == (0, "")
+        assert measured == [list(STAGES)]
+        assert "translation report" in (finished.path / "evaluation/report.html").read_text()
+        (finished.path / "guided/final/stage.json").write_text('{"steps": 2}')
+        assert call(f"--workdir={finished.path}", "--config=avatars") == (0, "")
+        assert len(measured) == 2, "another training, another report"
+
+    def test_it_can_be_left_out(self, call, finished, measured):
+        assert call(f"--workdir={finished.path}", "--config=avatars", "--report=False") == (0, "")
+        assert not measured and not (finished.path / "evaluation").exists()
+
+    @pytest.mark.parametrize("error", [UserError("no test images"), MemoryError("large"), OSError("disk full")])
+    def test_a_failure_is_told_and_the_training_is_none(self, call, finished, monkeypatch, caplog, error):
+        from rgunit_tf.evaluation import stage_evaluation
+
+        def fail(workdir):
+            raise error
+
+        monkeypatch.setattr(stage_evaluation, "evaluate_workdir", fail)
+        before = {path: path.read_bytes() for path in finished.path.glob("*/*/*") if path.is_file()}
+        code, _ = call(f"--workdir={finished.path}", "--config=avatars")
+        assert code == 0
+        assert {path: path.read_bytes() for path in finished.path.glob("*/*/*") if path.is_file()} == before
+        (told,) = (entry.getMessage() for entry in caplog.records if "no report" in entry.getMessage())
+        assert str(error) in told and f"bin/evaluate --workdir={finished.path}" in told
