@@ -1,0 +1,74 @@
+"""Makes the paper's Tables 1-4 on the data of a config, ours beside the paper's: trains and evaluates what is missing.
+
+Runs share the stages that they have in common, and a second call goes on where the first one stopped. The tables are
+written to <output>/tables/, the runs to <output>/seed<n>/.
+"""
+
+from __future__ import annotations
+
+import pathlib
+
+from absl import flags as absl_flags
+from ml_collections import config_flags
+
+from rgunit_tf.cli import flags, launcher
+from rgunit_tf.errors import UserError
+
+_CONFIG = flags.config()
+_TABLE = absl_flags.DEFINE_enum("table", "all", ["1", "2", "3", "4", "all"], "table of the paper, or all four")
+_OUTPUT = absl_flags.DEFINE_string("output", None, "folder of the runs and tables (default: runs/reproduce_<config>)")
+_SEEDS = absl_flags.DEFINE_integer("seeds", 1, "repetitions, each with another seed of the training", lower_bound=1)
+_FRACTIONS = absl_flags.DEFINE_list("fractions", ["25", "50", "100"], "shares of labelled data of Table 3, percent")
+_NEIGHBORS = absl_flags.DEFINE_list("neighbors", ["1", "3", "10"], "numbers of retrieved images of Table 4")
+_DRY_RUN = absl_flags.DEFINE_bool("dry_run", False, "only list the runs, and the time that they would take")
+
+
+def main(argv: list[str]) -> None:
+    """Runs what is missing for the tables asked for, and prints them."""
+    del argv
+    percents = _whole_numbers("fractions", _FRACTIONS.value, 100)
+    counts = _whole_numbers("neighbors", _NEIGHBORS.value, 1000)
+    from rgunit_tf.experiments.reproduce import Reproduction, duration
+    from rgunit_tf.experiments.tables import all_tables
+    from rgunit_tf.stages.training import configure
+
+    config = _CONFIG.value
+    name = pathlib.Path(config_flags.get_config_filename(absl_flags.FLAGS["config"])).stem
+    tables = all_tables(percents, counts)
+    asked = [tables[int(_TABLE.value)]] if _TABLE.value != "all" else list(tables.values())
+    output = pathlib.Path(_OUTPUT.value or pathlib.Path("runs") / f"reproduce_{name}")
+    configure(config)
+    reproduction = Reproduction(config, output, asked, range(_SEEDS.value))
+    if _DRY_RUN.value:
+        from rgunit_tf import data
+        from rgunit_tf.experiments.step_times import seconds_per_step
+
+        seconds = seconds_per_step(config, data.from_config(config.data))
+        lines, total = reproduction.outlook(seconds)
+        print("\n".join(lines))
+        measured = ", ".join(f"{stage} {value:.3f} s" for stage, value in seconds.items())
+        print(f"training: {duration(total)} in all, by the time of a step here ({measured}); evaluation comes on top")
+        return
+    reproduction.run()
+    print("\n\n".join(reproduction.write()))
+    print(f"\nwritten to {output / 'tables'}")
+
+
+def _whole_numbers(flag: str, words: list[str], highest: int) -> list[int]:
+    numbers = []
+    for word in words:
+        if not word.strip().isdigit() or not 1 <= int(word) <= highest:
+            raise UserError(f"--{flag}={','.join(words)}: must be whole numbers from 1 to {highest}, joined by commas")
+        numbers.append(int(word))
+    if not numbers:
+        raise UserError(f"--{flag} is empty; give whole numbers joined by commas")
+    return sorted(set(numbers))
+
+
+def run() -> None:
+    """Entry point of `bin/reproduce` and `rgunit-reproduce`."""
+    launcher.run(main)
+
+
+if __name__ == "__main__":
+    run()

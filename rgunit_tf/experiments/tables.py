@@ -1,0 +1,225 @@
+"""Tables 1-4 of the paper: their rows, which run and stage fill each, and what the paper printed there."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+from rgunit_tf.experiments.plan import Experiment, Variants
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """A figure of a table: its heading in the paper, and the metrics that may stand there, the paper's own first.
+
+    Attributes:
+      heading: the paper's.
+      metrics: names in `metrics.json`; the first that a run has is shown, under its own name.
+      scale: what our figure is multiplied by to be in the paper's unit (100 for a percentage).
+    """
+
+    heading: str
+    metrics: tuple[str, ...]
+    scale: float = 1.0
+
+
+FRECHET = Column("FID", ("fid", "frechet_classifier_distance"))
+SCORE = Column("IS", ("inception_score", "classifier_score"))
+DIVERSITY = Column("LPIPS", ("lpips", "classifier_feature_diversity"))
+ACCURACY = Column("ACC", ("accuracy",), scale=100.0)
+TRUTH = Column("L1 to the truth / input's", ("counterfactual_l1_ratio",))
+
+Place = Callable[[Variants], tuple[Experiment, str]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One model of a table.
+
+    Attributes:
+      label: the paper's name for it, or ours where the paper has no such row.
+      place: the run and the stage that fill it, `real` for the figures of real images.
+      paper: what the paper printed, by heading; empty where it has no such row.
+    """
+
+    label: str
+    place: Place
+    paper: dict[str, float] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """A claim of the paper: one row against another in one column.
+
+    Attributes:
+      text: what is compared.
+      row: label of the row.
+      against: label of the row that it is compared with.
+      column: the figure.
+      relative: as a share of `against`'s figure, not as a difference.
+      paper: the paper's figure, None where it has none.
+    """
+
+    text: str
+    row: str
+    against: str
+    column: Column
+    relative: bool
+    paper: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A table of the paper."""
+
+    number: int
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    comparisons: tuple[Comparison, ...]
+
+
+CONTINUED = "GMM-UNIT, as many updates as RG-UNIT"
+
+
+def _retrieval(strategy: str) -> Place:
+    return lambda runs: (runs.triplets(strategy), "retrieval")
+
+
+def _numbers(columns: Sequence[Column], *values: float | None) -> dict[str, float]:
+    return {column.heading: v for column, v in zip(columns, values, strict=True) if v is not None}
+
+
+def triplet_table() -> Table:
+    """Table 1: precision at 10 of retrieval models trained on different triplets."""
+    columns = (
+        Column("Attributes", ("precision_at_10/attributes",)),
+        Column("Content", ("precision_at_10/content",)),
+        Column("Average score", ("precision_at_10/average",)),
+    )
+    rows = (
+        Row("Easy Negatives", _retrieval("easy"), _numbers(columns, 0.656, 0.792, 0.724)),
+        Row("Medium Negatives", _retrieval("medium"), _numbers(columns, 0.656, 0.790, 0.723)),
+        Row("Hard Negatives", _retrieval("hard"), _numbers(columns, 0.797, 0.786, 0.791)),
+        Row("All", _retrieval("all"), _numbers(columns, 0.830, 0.775, 0.802)),
+        Row("Random", _retrieval("random"), _numbers(columns, 0.648, 0.754, 0.701)),
+    )
+    comparisons = (Comparison("All over Random, average score", "All", "Random", columns[2], False, 0.802 - 0.701),)
+    return Table(1, "Image retrieval by the triplets it is trained on", columns, rows, comparisons)
+
+
+def translation_table() -> Table:
+    """Table 2: translation, guided by random images, guided; and the control with as many updates."""
+    columns = (FRECHET, SCORE, DIVERSITY, ACCURACY, TRUTH)
+    rows = (
+        Row(
+            "GMM-UNIT",
+            lambda runs: (runs.base, "translation"),
+            _numbers(columns, 30.04, 3.051, 0.048, 97.0, None),
+        ),
+        Row(CONTINUED, lambda runs: (runs.continued(), "guided")),
+        Row(
+            "RG-UNIT - Random Retrieval",
+            lambda runs: (runs.random_neighbors(), "guided"),
+            _numbers(columns, 31.08, 2.967, 0.036, 98.2, None),
+        ),
+        Row("RG-UNIT", lambda runs: (runs.base, "guided"), _numbers(columns, 27.61, 3.160, 0.042, 94.72, None)),
+        Row("Real images", lambda runs: (runs.base, "real"), _numbers(columns, None, 3.470, None, 93.1, None)),
+    )
+    comparisons = (
+        Comparison("RG-UNIT against GMM-UNIT", "RG-UNIT", "GMM-UNIT", FRECHET, True, 27.61 / 30.04 - 1),
+        Comparison("RG-UNIT against GMM-UNIT of as many updates", "RG-UNIT", CONTINUED, FRECHET, True),
+        Comparison(
+            "RG-UNIT against random retrieval",
+            "RG-UNIT",
+            "RG-UNIT - Random Retrieval",
+            FRECHET,
+            True,
+            27.61 / 31.08 - 1,
+        ),
+    )
+    return Table(2, "Image translation", columns, rows, comparisons)
+
+
+def fraction_table(percents: Sequence[int] = (25, 50, 100)) -> Table:
+    """Table 3: trained on a share of the labelled images, retrieving from all images."""
+    columns = (FRECHET, SCORE, ACCURACY, TRUTH)
+    printed = {
+        25: ((38.83, 2.648), (33.91, 3.079)),
+        50: ((35.62, 2.726), (32.72, 3.250)),
+        100: ((30.04, 3.051), (27.61, 3.160)),
+    }
+    rows, comparisons = [], []
+
+    def place(percent: int, kind: str) -> Place:
+        def find(runs: Variants) -> tuple[Experiment, str]:
+            run = runs.fraction(percent)
+            return {
+                "translation": (run, "translation"),
+                "continued": (runs.continued(run), "guided"),
+                "guided": (run, "guided"),
+            }[kind]
+
+        return find
+
+    for percent in percents:
+        paper = printed.get(percent)
+        labels = {kind: f"{name} {percent} %" for kind, name in _KINDS.items()}
+        for kind, label in labels.items():
+            known = paper[0] if paper and kind == "translation" else paper[1] if paper and kind == "guided" else None
+            numbers = _numbers(columns, *known, None, None) if known else {}
+            rows.append(Row(label, place(percent, kind), numbers))
+        for against in ("translation", "continued"):
+            gain = paper[1][0] / paper[0][0] - 1 if paper and against == "translation" else None
+            comparisons.append(
+                Comparison(
+                    f"{labels['guided']} against {labels[against]}",
+                    labels["guided"],
+                    labels[against],
+                    FRECHET,
+                    True,
+                    gain,
+                )
+            )
+    return Table(3, "Less labelled data, the whole retrieval set", columns, tuple(rows), tuple(comparisons))
+
+
+_KINDS = {"translation": "GMM-UNIT", "continued": CONTINUED + ",", "guided": "RG-UNIT"}
+
+
+def neighbors_table(counts: Sequence[int] = (1, 3, 10)) -> Table:
+    """Table 4: guided by 1, 3 and 10 images."""
+    columns = (FRECHET, SCORE, ACCURACY, TRUTH)
+    printed = {1: (28.45, 3.053, 97.28), 3: (27.61, 3.160, 94.72), 10: (28.61, 3.018, 96.62)}
+
+    def place(count: int) -> Place:
+        return lambda runs: (runs.neighbors(count), "guided")
+
+    rows = [
+        Row(
+            f"RG-UNIT, r = {count}",
+            place(count),
+            _numbers(columns, *printed[count], None) if count in printed else {},
+        )
+        for count in counts
+    ]
+    rows.append(Row(CONTINUED, lambda runs: (runs.continued(), "guided")))
+    rows.append(Row("GMM-UNIT", lambda runs: (runs.base, "translation"), _numbers(columns, 30.04, 3.051, 97.0, None)))
+    comparisons = tuple(
+        Comparison(
+            f"r = {count} against GMM-UNIT of as many updates", f"RG-UNIT, r = {count}", CONTINUED, FRECHET, True
+        )
+        for count in counts
+    )
+    return Table(4, "Number of retrieved images", columns, tuple(rows), comparisons)
+
+
+def all_tables(percents: Sequence[int] = (25, 50, 100), counts: Sequence[int] = (1, 3, 10)) -> dict[int, Table]:
+    """The four tables by number.
+
+    Args:
+      percents: shares of labelled data of Table 3, in percent.
+      counts: numbers of retrieved images of Table 4.
+    """
+    made = (triplet_table(), translation_table(), fraction_table(percents), neighbors_table(counts))
+    return {table.number: table for table in made}

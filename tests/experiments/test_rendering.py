@@ -1,0 +1,68 @@
+import math
+
+import pytest
+
+from rgunit_tf.experiments import rendering
+from rgunit_tf.experiments.tables import CONTINUED, all_tables
+
+
+def records(**values):
+    return {name.replace("__", "/"): {"value": value} for name, value in values.items()}
+
+
+@pytest.fixture
+def rows():
+    """Table 2 of two seeds, without Inception."""
+    return {
+        "GMM-UNIT": [records(frechet_classifier_distance=2.0, accuracy=0.9), records(frechet_classifier_distance=4.0)],
+        CONTINUED: [records(frechet_classifier_distance=1.6), records(frechet_classifier_distance=3.0)],
+        "RG-UNIT": [records(frechet_classifier_distance=1.2), records(frechet_classifier_distance=2.7)],
+        "Real images": [records(accuracy=0.99), records(accuracy=0.98)],
+    }
+
+
+def test_the_papers_claims_by_hand(rows):
+    claims = {claim["text"]: claim for claim in rendering.to_json(all_tables()[2], rows)["comparisons"]}
+    plain = claims["RG-UNIT against GMM-UNIT"]
+    assert plain["values"] == pytest.approx([1.2 / 2.0 - 1, 2.7 / 4.0 - 1])
+    assert plain["paper"] == pytest.approx(27.61 / 30.04 - 1)
+    assert plain["metric"] == "frechet_classifier_distance"
+    assert claims["RG-UNIT against GMM-UNIT of as many updates"]["values"] == pytest.approx([-0.25, -0.1])
+    assert claims["RG-UNIT against random retrieval"]["values"] == []
+
+
+def test_a_difference_is_not_a_share():
+    rows = {"All": [records(precision_at_10__average=0.8)], "Random": [records(precision_at_10__average=0.7)]}
+    claim = rendering.to_json(all_tables()[1], rows)["comparisons"][0]
+    assert claim["values"] == pytest.approx([0.1])
+    assert not claim["relative"]
+
+
+def test_markdown_shows_mean_and_deviation_in_the_papers_unit(rows):
+    text = rendering.to_markdown(all_tables()[2], rows, "2 seeds")
+    line = next(line for line in text.splitlines() if line.startswith("| GMM-UNIT |"))
+    assert f"3.000 ± {math.sqrt(2):.3f}" in line
+    assert "30.04" in line
+    assert "90.000" in line
+    assert "(seeds: -40.0%, -32.5%); paper: -8.1%" in text
+    assert "RG-UNIT against random retrieval: not measured" in text
+    widths = {line.count("|") for line in text.splitlines() if line.startswith("|")}
+    assert len(widths) == 1
+
+
+def test_one_metric_a_column_the_papers_own_only_where_every_row_has_it():
+    table = all_tables()[4]
+    column = table.columns[0]
+    both = records(fid=30.0, frechet_classifier_distance=2.0)
+    assert rendering.metric_of(column, {"a": [both], "b": [both]}) == "fid"
+    only = records(frechet_classifier_distance=1.0)
+    assert rendering.metric_of(column, {"a": [both], "b": [only]}) == "frechet_classifier_distance"
+    assert rendering.metric_of(column, {"a": [both], "real": [records(accuracy=1.0)]}) == "fid"
+
+
+def test_tables_take_the_asked_shares_and_numbers():
+    tables = all_tables(percents=(10, 100), counts=(2,))
+    assert [row.label for row in tables[3].rows][::3] == ["GMM-UNIT 10 %", "GMM-UNIT 100 %"]
+    assert tables[3].rows[0].paper == {}
+    assert tables[3].rows[3].paper == {"FID": 30.04, "IS": 3.051}
+    assert tables[4].rows[0].label == "RG-UNIT, r = 2"

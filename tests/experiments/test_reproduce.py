@@ -1,0 +1,127 @@
+"""Tables 1 and 2 from nothing at a tiny size: what is shared, what is trained, what a second call does."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from rgunit_tf.config import default_config
+from rgunit_tf.evaluation import classifier_training
+from rgunit_tf.experiments.reproduce import Reproduction, duration
+from rgunit_tf.experiments.step_times import seconds_per_step
+from rgunit_tf.experiments.tables import CONTINUED, all_tables
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    from rgunit_tf.data.avatars import draw_dataset
+
+    config = default_config()
+    config.data.source = "celeba"
+    config.data.root = str(draw_dataset(tmp_path_factory.mktemp("avatars") / "set", 60, seed=0, workers=1))
+    config.data.image_size = 16
+    config.data.test_images = 12
+    config.model.update(width=4, residual_blocks=1, style_dim=2, mlp_width=8)
+    config.model.update(discriminator_width=4, discriminator_layers=2)
+    config.translation.update(steps=6, batch_size=4)
+    config.retrieval.update(steps=4, batch_size=4, embedding_dim=8, hidden=16, content_channels=4)
+    config.guided.update(steps=5, batch_size=4, neighbors=2)
+    config.train.update(log_every=3, checkpoint_every=3, sample_every=100, tensorboard=False)
+    return config
+
+
+@pytest.fixture(scope="module")
+def output(config, tmp_path_factory):
+    """Tables 1 and 2, one seed."""
+    output = tmp_path_factory.mktemp("reproduced")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RGUNIT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setitem(classifier_training.RECIPE, "steps", 20)
+        tables = all_tables()
+        reproduction = Reproduction(config, output, [tables[1], tables[2]], [0])
+        reproduction.run()
+        reproduction.write()
+    return output
+
+
+def weights(folder):
+    reader = tf.train.load_checkpoint(str(folder / "weights"))
+    return {name: reader.get_tensor(name) for name in sorted(reader.get_variable_to_shape_map())}
+
+
+def test_every_row_is_filled(output):
+    for number in (1, 2):
+        table = json.loads((output / f"tables/table{number}.json").read_text())
+        for row in table["rows"]:
+            assert len(row["seeds"]) == 1, row["label"]
+        assert all(len(claim["values"]) == 1 for claim in table["comparisons"])
+        assert (output / f"tables/table{number}.md").read_text().startswith(f"Table {number}. ")
+    metric = table["columns"]["FID"]
+    assert metric == "frechet_classifier_distance"
+    by_label = {row["label"]: row["seeds"][0] for row in table["rows"]}
+    assert by_label["RG-UNIT"][metric]["value"] != by_label[CONTINUED][metric]["value"]
+
+
+def test_runs_start_from_the_same_translation_and_differ_where_they_should(output):
+    seed = output / "seed0"
+    translations = [weights(seed / run / "translation/final") for run in ("guided", "random", "triplets_easy")]
+    for other in translations[1:]:
+        assert all(np.array_equal(other[name], value) for name, value in translations[0].items())
+    described = {
+        run: json.loads((seed / run / "guided/final/stage.json").read_text())["model"]
+        for run in ("guided", "random", "continued")
+    }
+    assert described["guided"] == {"neighbors": 2, "mode": "retrieved"}
+    assert described["random"] == {"neighbors": 2, "mode": "random"}
+    assert described["continued"]["neighbors"] == 0
+    embeddings = [weights(seed / run / "retrieval/final") for run in ("guided", "triplets_easy")]
+    assert any(not np.array_equal(embeddings[0][name], embeddings[1][name]) for name in embeddings[0])
+
+
+def test_the_judge_is_one(output):
+    fingerprints = set()
+    for file in output.glob("seed0/*/evaluation/metrics.json"):
+        fingerprints.add(json.loads(file.read_text())["classifier"]["fingerprint"])
+    assert len(fingerprints) == 1
+    assert not list(output.glob("seed0/*/evaluation/classifier"))
+
+
+def test_a_second_call_trains_nothing_and_a_lost_figure_is_measured_again(config, output, monkeypatch):
+    tables = all_tables()
+    again = Reproduction(config, output, [tables[1], tables[2]], [0])
+    assert all(again.missing(job) == ([], []) for job in again.jobs)
+
+    from rgunit_tf.experiments import reproduce
+
+    monkeypatch.setattr(reproduce, "train_stage", None)
+    monkeypatch.setattr(reproduce, "evaluate_workdir", None)
+    again.run()
+    lines, total = again.outlook({"translation": 1.0, "retrieval": 1.0, "guided": 1.0})
+    assert total == 0
+    assert all(line.endswith(": done") for line in lines)
+
+
+def test_the_outlook_counts_shared_stages_once(config, tmp_path):
+    tables = all_tables()
+    fresh = Reproduction(config, tmp_path, list(tables.values()), [0, 1])
+    lines, total = fresh.outlook({"translation": 1.0, "retrieval": 10.0, "guided": 100.0})
+    # A seed: 3 translations (100, 50, 25 %), as many and 4 more retrievals; guided, random, r = 1, 3 and 10, three
+    # controls and two shares. r = 2 of the config is the base run.
+    assert total == 2 * (3 * 6 + (3 + 4) * 4 * 10 + (1 + 1 + 3 + 3 + 2) * 5 * 100)
+    assert len(lines) == len(set(lines)) == len(fresh.jobs)
+
+
+def test_step_times_are_of_all_stages(config, tmp_path, monkeypatch):
+    from rgunit_tf import data
+
+    monkeypatch.setenv("RGUNIT_CACHE", str(tmp_path))
+    seconds = seconds_per_step(config, data.from_config(config.data))
+    assert sorted(seconds) == ["guided", "retrieval", "translation"]
+    assert all(0 < value < 60 for value in seconds.values())
+
+
+def test_durations():
+    assert duration(59) == "59 s"
+    assert duration(61) == "1 min"
+    assert duration(3600 * 2 + 300) == "2 h 5 min"
