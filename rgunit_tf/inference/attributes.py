@@ -53,7 +53,8 @@ def check_changes(schema: AttributeSchema, changes: Sequence[str], where: str = 
         raise UserError(f"{where}: {error}") from None
     if schema.categorical and changes and all(name.startswith("-") for name in changes):
         others = [name for name in schema.names if f"-{name}" not in names]
-        raise UserError(f"{where}: exactly one of {', '.join(schema.names)} holds; name it, such as {others[:1]}")
+        hint = f", such as {others[0]}" if others else ""
+        raise UserError(f"{where}: exactly one of {', '.join(schema.names)} holds; name it{hint}")
 
 
 def target_labels(schema: AttributeSchema, own: np.ndarray, changes: Iterable[str]) -> np.ndarray:

@@ -150,21 +150,27 @@ def _of_workdir(path: pathlib.Path, stage: str) -> Description:
 
 
 def crop_share(data: Any) -> float:
-    """`data.crop` as a share of the shorter side: it is in pixels of CelebA's 178x218, for the avatars too."""
-    if data.source not in ("avatars", "celeba") or not 0 < data.crop < _CELEBA_WIDTH:
-        return 1.0
-    return data.crop / _CELEBA_WIDTH
+    """The training's centre crop as a share of the shorter side: `data.crop` is in pixels of CelebA's 178x218.
+
+    Raises:
+      UserError: the data are TFRecord files whose `dataset.json` cannot be read.
+    """
+    crop = data.crop if data.source in ("avatars", "celeba") else 0
+    if data.source == "tfrecord":
+        file = pathlib.Path(data.root).expanduser() / "dataset.json"
+        crop = _read_json(file).get("crop", 0)
+    return crop / _CELEBA_WIDTH if 0 < crop < _CELEBA_WIDTH else 1.0
 
 
 def _read_json(file: pathlib.Path) -> dict[str, Any]:
     try:
         facts = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"{file} is missing; this is no finished stage or export of rgunit_tf, name one") from None
+        raise UserError(f"{file} is missing; restore it, or name another model") from None
     except (json.JSONDecodeError, UnicodeDecodeError):
         facts = None
     if not isinstance(facts, dict):
-        raise UserError(f"{file} is damaged; train or export the model again")
+        raise UserError(f"{file} is damaged; restore it, or train or export the model again")
     return facts
 
 

@@ -32,29 +32,30 @@ def split_list(values: Iterable[str] | None) -> list[str]:
     return parts
 
 
-def find_pictures(values: Sequence[str], output: str | os.PathLike) -> list[Picture]:
+def find_pictures(values: Sequence[str], *outputs: str | os.PathLike) -> list[Picture]:
     """The pictures that `--input` names, in the order of their names, each file once.
 
     Names are relative to the folder that was given, or to the nearest folder that all inputs lie in where there are
     several. Folders are searched to any depth, links followed, loops of links read once, hidden files passed over;
-    `output` is no input where it lies in one of them.
+    `outputs`, which were made from the rest, are no input where they lie in one of them.
 
     Raises:
       UserError: a path that does not exist, or no picture at all.
     """
     paths = [pathlib.Path(value).expanduser() for value in split_list(values)]
-    # What stands in the output folder was made from the rest.
-    made = pathlib.Path(output).expanduser().absolute()
+    made = [pathlib.Path(os.path.abspath(output)) for output in outputs]
     found: dict[str, pathlib.Path] = {}
     for path in paths:
         if path.is_dir():
+            top = pathlib.Path(os.path.abspath(path))
+            inside = [place for place in made if top in place.parents]
             for name in folder.image_names(path):
-                found[os.path.abspath(path / name)] = path / name
+                if not any((top / name).is_relative_to(place) for place in inside):
+                    found[str(top / name)] = path / name
         elif path.exists():
             found[os.path.abspath(path)] = path
         else:
             raise UserError(f"--input={path}: no such file or folder; give another")
-    found = {place: path for place, path in found.items() if not _is_in(place, made) or path in paths}
     if not found:
         raise UserError(
             f"--input={','.join(map(str, paths))}: no picture ({', '.join(folder.SUFFIXES)}) in it; give another folder"
@@ -80,7 +81,3 @@ def _base(paths: Sequence[pathlib.Path]) -> str:
     if len(paths) == 1 and paths[0].is_dir():
         return os.path.abspath(paths[0])
     return os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in paths])
-
-
-def _is_in(place: str, folder_path: pathlib.Path) -> bool:
-    return folder_path in pathlib.Path(place).parents

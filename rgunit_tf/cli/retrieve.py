@@ -1,0 +1,105 @@
+"""Finds the real pictures that are nearest to the content of a picture in the domain asked for.
+
+    retrieve --model=runs/avatars --input=photo.jpg --to=Black_Hair --top=10 --output=sheet.png
+    retrieve --model=runs/cat_dog --input=photos --reference=dog.jpg --output=found
+
+The question is a picture's content with another style: that of the attributes named by --to (with a dash those to
+switch off; the others stay as the model sees them in the picture), or that of a --reference picture.
+
+--output=sheet.png is a contact sheet; sheet.json beside it holds ids, distances and the attributes that the model sees,
+and the folder sheet/ the pictures found. Any other --output is a folder with contact_sheet.png (the first 24 pictures),
+results.json and a folder a picture. A run's gallery holds its pictures; an export gives ids and distances alone.
+
+Exit codes: 0 done; 1 some files were skipped, which are named; 2 a mistake in the flags, or no picture could be read.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+import time
+
+from absl import flags as absl_flags
+
+from rgunit_tf.cli import flags, launcher
+from rgunit_tf.errors import UserError
+
+_MODEL = flags.model()
+_INPUT = flags.pictures()
+_OUTPUT = flags.output("the contact sheet (.png), or a folder")
+_TO = flags.to()
+_REFERENCE = flags.reference()
+_FIT = flags.fit()
+_BATCH_SIZE = flags.batch_size()
+_TOP = absl_flags.DEFINE_integer("top", 10, "pictures to find for each", lower_bound=1)
+
+
+def main(argv: list[str]) -> int:
+    """Finds, writes and says where; returns the exit code."""
+    del argv
+    from rgunit_tf.inference.attributes import check_changes, parse_changes
+    from rgunit_tf.inference.description import describe
+    from rgunit_tf.inference.inputs import find_pictures, read_reference, split_list
+    from rgunit_tf.inference.places import Places
+
+    started = time.monotonic()
+    description = describe(_MODEL.value, "retrieve")
+    targets = [changes for text in _TO.value or () if (changes := parse_changes(text))]
+    references = [pathlib.Path(path).expanduser() for path in split_list(_REFERENCE.value)]
+    if len(targets) + len(references) != 1:
+        raise UserError("give --to once or one --reference: it says in which domain to look")
+    for changes in targets:
+        check_changes(description.schema, changes, "--to")
+    if not description.gallery:
+        raise UserError(
+            f"--model={_MODEL.value} has no gallery; name a run, or an export, of the retrieval or guided stage"
+        )
+    if references and description.kind == "export":
+        raise UserError(
+            "--reference: an export retrieves by attributes alone; give --to, or the run's folder as --model"
+        )
+    places = Places.of(pathlib.Path(_OUTPUT.value).expanduser())
+    pictures = find_pictures(_INPUT.value, places.folder, places.sheet)
+    reference = read_reference(references[0], description, _FIT.value) if references else None
+
+    from tqdm import tqdm
+
+    from rgunit_tf.inference.model import load
+    from rgunit_tf.inference.retrieval_job import RetrievalJob
+
+    job = RetrievalJob(
+        load(description),
+        pictures,
+        places,
+        targets[0] if targets else (),
+        reference,
+        _TOP.value,
+        _FIT.value,
+        _BATCH_SIZE.value,
+    )
+    # Without a terminal there is no bar.
+    with tqdm(total=len(pictures), unit="picture", desc="retrieve", disable=None) as bar:
+        job.run(bar.update)
+    for name, reason in job.failed.items():
+        print(f"retrieve: {name}: skipped, {reason}", file=sys.stderr)
+    if not job.results:
+        raise UserError(f"--input={','.join(_INPUT.value)}: no picture could be read; give another")
+    asked = ", ".join(targets[0]) if targets else f"the style of {references[0].name}"
+    said = f"retrieve: {_TOP.value} pictures for {asked} found for each of {len(job.results)} by the {description}"
+    said += f" in {time.monotonic() - started:.1f} s"
+    said += f"; {len(job.failed)} skipped, named above" if job.failed else ""
+    if description.kind == "export":
+        said += "; an export holds no pictures, ids alone (give the run's folder as --model for pictures)"
+        print(f"{said}; see {places.facts}")
+    else:
+        print(f"{said}; see {places.sheet} and {places.facts}")
+    return 1 if job.failed else 0
+
+
+def run() -> None:
+    """Entry point of `bin/retrieve` and `rgunit-retrieve`."""
+    launcher.run(main)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,145 @@
+"""Real networks, tiny: a run's folder and the exports of its stages answer alike, and as the stages themselves do."""
+
+import json
+
+import numpy as np
+import pytest
+
+from rgunit_tf import config as settings
+from rgunit_tf.errors import UserError
+from rgunit_tf.inference import describe, load
+
+SIZE, NEIGHBORS = 16, 2
+
+
+@pytest.fixture(scope="module")
+def stages(schema):
+    """Translation, retrieval and guided stage and the gallery, with weights as they are drawn."""
+    import tensorflow as tf
+
+    from rgunit_tf import Gallery, GuidedModel, RetrievalModel, TranslationModel
+
+    tf.keras.utils.set_random_seed(3)
+    architecture = {"width": 4, "residual_blocks": 1, "discriminator_layers": 2, "discriminator_width": 4}
+    translation = TranslationModel(schema, SIZE, fixed_mask_strength=0.5, **architecture, style_dim=2, mlp_width=8)
+    retrieval = RetrievalModel(translation, embedding_dim=20, hidden=24, content_channels=8)
+    images = np.random.default_rng(0).integers(0, 256, (12, SIZE, SIZE, 3), np.uint8)
+    gallery = Gallery.build(retrieval, [{"image": images, "id": [f"person {row}" for row in range(12)]}])
+    guided = GuidedModel(translation, retrieval, gallery, NEIGHBORS)
+    for variable in guided.fusion.trainable_variables:
+        variable.assign_add(tf.random.stateless_normal(variable.shape, [1, 2], stddev=0.1))
+    return translation, retrieval, guided, gallery
+
+
+@pytest.fixture(scope="module")
+def workdir(stages, tmp_path_factory):
+    """The run that these stages could be of."""
+    import tensorflow as tf
+
+    from rgunit_tf.workdir import Workdir
+
+    workdir = Workdir(tmp_path_factory.mktemp("run"))
+    workdir.claim(settings.default_config())
+    for model in stages[:3]:
+        final = workdir.stage(model.name) / "final"
+        final.mkdir(parents=True)
+        tf.train.Checkpoint(**model.networks).write(str(final / "weights"))
+        (final / "stage.json").write_text(json.dumps({"format": 1, "stage": model.name, "model": model.get_config()}))
+    stages[3].save(workdir.stage("retrieval") / "gallery")
+    return workdir
+
+
+@pytest.fixture(scope="module")
+def export(stages, tmp_path_factory):
+    from rgunit_tf.serving.export import export
+
+    return export(stages[2], tmp_path_factory.mktemp("export"))
+
+
+@pytest.fixture(scope="module", params=["workdir", "export"])
+def model(request, workdir, export):
+    return load(workdir.path if request.param == "workdir" else export)
+
+
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(1).integers(0, 256, (3, SIZE, SIZE, 3), np.uint8)
+
+
+def test_translations_are_those_of_the_stage(model, stages, schema, images):
+    import tensorflow as tf
+
+    from rgunit_tf.stages.translator import to_uint8
+
+    guided = stages[2]
+    label = schema.vector(["Male"])
+    x = tf.cast(images, tf.float32) / 127.5 - 1.0
+    expected, masks = guided.translate_with_style(x, guided.prior.mean(np.stack([label] * 3)))
+    result = model.translate(images, label)
+    assert np.abs(result.images[0].astype(int) - to_uint8(expected).numpy()).max() <= 1
+    np.testing.assert_allclose(result.masks[0], masks, atol=1e-5)
+    assert result.masks.min() < 0.9
+    np.testing.assert_allclose(model.styles_of(images), guided.style_encoder(x)[0], atol=1e-5)
+    np.testing.assert_array_equal(model.attributes_of(images), guided.predict_labels(x))
+
+
+def test_retrieval_is_that_of_the_stage(model, stages, schema, images):
+    import tensorflow as tf
+
+    _, retrieval, _, gallery = stages
+    label = schema.vector(["Male"])
+    x = tf.cast(images, tf.float32) / 127.5 - 1.0
+    styles = retrieval.translation.prior.mean(np.stack([label] * 3))
+    ids, distances = gallery.search(retrieval.embed_query(x, styles), 5)
+    found = model.retrieve(images, label, k=5)
+    np.testing.assert_array_equal(found.ids, ids.numpy().astype(str))
+    np.testing.assert_allclose(found.distances, distances, atol=1e-4)
+    with pytest.raises(UserError, match="ask for fewer"):
+        model.retrieve(images, label, k=13)
+    if model.description.kind == "workdir":
+        np.testing.assert_array_equal(found.images, gallery.images(gallery.rows_of(ids)))
+    else:
+        assert found.images is None
+
+
+def test_any_style_is_retrieved_by_a_run_and_refused_by_an_export(model, stages, images):
+    if model.description.kind == "workdir":
+        import tensorflow as tf
+
+        x = tf.cast(images, tf.float32) / 127.5 - 1.0
+        styles = stages[2].style_encoder(x[1:2])[0]
+        expected = stages[2].neighbors_for(x, tf.repeat(styles, 3, 0), tf.constant([""] * 3))
+        found = model.neighbors(images, np.repeat(styles, 3, 0))
+        np.testing.assert_array_equal(found.ids, stages[3].ids[expected.numpy()])
+        np.testing.assert_array_equal(model.retrieve(images, reference=images[1], k=NEIGHBORS).ids, found.ids)
+    else:
+        with pytest.raises(UserError, match="retrieves by attributes alone"):
+            model.retrieve(images, reference=images[1])
+
+
+def test_batches_of_any_size_are_traced_once(workdir, images):
+    model = load(workdir.path)
+    for count in (1, 2, 3):
+        model.translate(images[:count], ["Male"])
+    networks = model.networks
+    assert networks._translate.experimental_get_tracing_count() == 1
+    assert networks._encode.experimental_get_tracing_count() == 1
+
+
+def test_the_retrieval_stage_translates_too(workdir, stages, images):
+    model = load(workdir.stage("retrieval"))
+    plain = load(workdir.stage("translation"))
+    np.testing.assert_array_equal(model.translate(images, ["Male"]).images, plain.translate(images, ["Male"]).images)
+    assert model.retrieve(images, ["Male"], k=1).ids.shape == (3, 1)
+    with pytest.raises(UserError, match="no gallery"):
+        plain.retrieve(images, ["Male"])
+
+
+def test_a_damaged_export(export, tmp_path):
+    import shutil
+
+    folder = tmp_path / "1"
+    shutil.copytree(export, folder)
+    (folder / "saved_model.pb").write_bytes(b"half")
+    with pytest.raises(UserError, match=r"cannot be read .*export the model again"):
+        load(describe(folder))
