@@ -3,6 +3,9 @@
 Writes <workdir>/evaluation/metrics.json (every figure with what it was computed with, its images, its confidence
 interval, seed and time) and pictures in evaluation/figures/. The attribute classifier that judges translated images is
 trained on real training images at the first call, and kept.
+
+FID, KID, Inception Score and LPIPS need networks trained on ImageNet, which no package ships: name their files. Nothing
+is downloaded unless --inception=keras asks for it.
 """
 
 from __future__ import annotations
@@ -14,6 +17,25 @@ from rgunit_tf.cli import flags, launcher
 _WORKDIR = flags.workdir()
 _STAGE = flags.stage()
 _SEED = absl_flags.DEFINE_integer("seed", 0, "seed of target domains, styles and resamples", lower_bound=0)
+_CLASSIFIER = absl_flags.DEFINE_enum(
+    "classifier",
+    "auto",
+    ["auto", "small", "resnet50"],
+    "network of the attribute classifier: small, resnet50 (the paper's), or auto: small up to 64 px, resnet50 above",
+)
+_INCEPTION = absl_flags.DEFINE_string(
+    "inception",
+    "auto",
+    "Inception-v3 for FID, KID and Inception Score: folder of a SavedModel (TF-GAN's), weights file of Keras, keras "
+    "(its ImageNet weights, downloaded if need be), auto (those if they are on disk) or none",
+)
+_LPIPS = absl_flags.DEFINE_string("lpips", "auto", "LPIPS' vgg.pth, auto (that of the installed lpips package) or none")
+_LPIPS_BACKBONE = absl_flags.DEFINE_string(
+    "lpips_backbone",
+    "auto",
+    "VGG16 under LPIPS: torchvision's vgg16-397923af.pth, a weights file of Keras (then it is not called LPIPS), or "
+    "auto (what PyTorch or Keras keep on disk)",
+)
 
 
 def main(argv: list[str]) -> None:
@@ -25,7 +47,15 @@ def main(argv: list[str]) -> None:
 
     workdir = Workdir(_WORKDIR.value)
     stages = None if _STAGE.value == "all" else [_STAGE.value]
-    report = evaluate_workdir(workdir, stages, _SEED.value)
+    report = evaluate_workdir(
+        workdir,
+        stages,
+        _SEED.value,
+        architecture=_CLASSIFIER.value,
+        inception=_INCEPTION.value,
+        lpips_weights=_LPIPS.value,
+        lpips_backbone=_LPIPS_BACKBONE.value,
+    )
     print("\n".join(summary.lines(report)))
     print(f"written to {workdir.path / 'evaluation' / METRICS}")
 

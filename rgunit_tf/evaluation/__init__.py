@@ -9,7 +9,8 @@ from typing import Any
 _PUBLIC = {
     "AttributeClassifier": "attribute_classifier",
     "Counterfactuals": "counterfactual",
-    "RealFeatures": "translation",
+    "RealFeatures": "real_images",
+    "evaluate_real": "real_images",
     "evaluate_retrieval": "retrieval",
     "evaluate_translation": "translation",
     "judge": "translation",

@@ -1,62 +1,33 @@
-"""The attribute classifier that judges translated images (paper §4.1, ACC), for small images.
+"""The attribute classifier that judges translated images (paper §4.1, ACC).
 
 It never sees a generated image, nor the discriminator: it is trained on real training images only, so a translation
-that pleases D's own head by a patch of colour does not please it. The paper uses a ResNet-50 for photographs; this
-network has the same task (sigmoid and cross-entropy, or softmax where the attributes are categories) at a size that
-suits images of up to 64 pixels and trains in a minute on two cores.
+that pleases D's own head by a patch of colour does not please it. The paper uses a ResNet-50 for photographs; the
+small network has the same task (sigmoid and cross-entropy, or softmax where the attributes are categories) at a size
+that suits images of up to 64 pixels and trains in a minute on two cores.
 """
 
 from __future__ import annotations
 
+import functools
 import json
-import math
 import os
 import pathlib
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
 from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.errors import UserError
+from rgunit_tf.evaluation import classifier_networks
+
+if TYPE_CHECKING:
+    from rgunit_tf.data import Dataset
 
 FORMAT = 1
 WEIGHTS = "classifier.weights.h5"
 DESCRIPTION = "classifier.json"
-
-
-def build_network(attributes: int, image_size: int, width: int = 32, seed: int = 0) -> tf.keras.Model:
-    """Convolutions that halve the image down to about 4 pixels, then a global average and one linear layer.
-
-    Args:
-      attributes: K, the number of outputs.
-      image_size: side of the square input, pixels; each doubling adds a stage.
-      width: channels of the first stage; later stages have 2 * width.
-      seed: of the initial weights.
-
-    Returns:
-      Model from float32 images [B, S, S, 3] in [-1, 1] to (logits [B, K], features [B, 2 * width]).
-    """
-    initial = iter(range(seed * 1000, seed * 1000 + 1000))
-
-    def convolution(x: tf.Tensor, filters: int, stride: int) -> tf.Tensor:
-        kernel = tf.keras.initializers.HeNormal(seed=next(initial))
-        x = tf.keras.layers.Conv2D(filters, 3, stride, padding="same", use_bias=False, kernel_initializer=kernel)(x)
-        x = tf.keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-3)(x)
-        return tf.keras.layers.ReLU()(x)
-
-    images = tf.keras.Input((image_size, image_size, 3), name="images")
-    # Above 64 pixels the first layer strides: at full resolution it alone would cost more than all the rest.
-    x = convolution(images, width, 2 if image_size > 64 else 1)
-    for stage in range(max(1, math.ceil(math.log2(x.shape[1] / 4)))):
-        x = convolution(x, 2 * width, 2)
-        if stage > 0:
-            x = convolution(x, 2 * width, 1)
-    features = tf.keras.layers.GlobalAveragePooling2D(name="features")(x)
-    kernel = tf.keras.initializers.GlorotUniform(seed=next(initial))
-    logits = tf.keras.layers.Dense(attributes, kernel_initializer=kernel, name="logits")(features)
-    return tf.keras.Model(images, (logits, features), name="attribute_classifier")
 
 
 class AttributeClassifier:
@@ -65,8 +36,10 @@ class AttributeClassifier:
     Args:
       schema: attributes the outputs stand for.
       image_size: side of the images it takes, pixels.
-      network: from `build_network`; a fresh one if None.
+      width: channels of the small network.
+      seed: of the initial weights.
       info: what is known of its training (accuracy on real images, fingerprint of the data, ...), JSON-ready.
+      architecture: `small` or `resnet50`.
     """
 
     def __init__(
@@ -76,11 +49,13 @@ class AttributeClassifier:
         width: int = 32,
         seed: int = 0,
         info: dict[str, Any] | None = None,
+        architecture: str = "small",
     ):
         self.schema = schema
         self.image_size = image_size
         self.width = width
-        self.network = build_network(schema.size, image_size, width, seed)
+        self.architecture = architecture
+        self.network = classifier_networks.build(architecture, schema.size, image_size, width, seed)
         self.info: dict[str, Any] = dict(info or {})
         self._forward = tf.function(
             lambda images: self.network(images, training=False),
@@ -95,7 +70,11 @@ class AttributeClassifier:
     @property
     def name(self) -> str:
         """How reports call what computed a number."""
-        return f"attribute classifier ({self.image_size} px, {self.feature_size} features)"
+        kind = ""
+        if self.architecture == "resnet50":
+            origin = "ImageNet" if self.info.get("recipe", {}).get("imagenet") else "random"
+            kind = f"ResNet-50 from {origin} weights, "
+        return f"attribute classifier ({kind}{self.image_size} px, {self.feature_size} features)"
 
     def __call__(self, images: np.ndarray | tf.Tensor, batch_size: int = 256) -> tuple[np.ndarray, np.ndarray]:
         """Scores and features of images.
@@ -135,6 +114,28 @@ class AttributeClassifier:
             return self(images)[1]
         return np.concatenate([self(batch["image"])[1] for batch in images])
 
+    def check_fits(self, dataset: Dataset) -> None:
+        """Raises a UserError where the images or attributes of `dataset` are not those of the classifier."""
+        size = dataset.test.image_size
+        if size != self.image_size or dataset.schema.to_dict() != self.schema.to_dict():
+            raise UserError(
+                f"the {self.name} judges {', '.join(self.schema.names)}; the data has {size} px images of "
+                f"{', '.join(dataset.schema.names)}; use a classifier trained on such data"
+            )
+
+    def layer_features(self, images: tf.Tensor) -> list[tf.Tensor]:
+        """The last activation at each resolution, finest first: float32 [B, h, w, C] each, of float images."""
+        return self._layers(images, training=False)
+
+    @functools.cached_property
+    def _layers(self) -> tf.keras.Model:
+        activations = {
+            layer.output.shape[1]: layer.output
+            for layer in self.network.layers
+            if isinstance(layer, tf.keras.layers.ReLU | tf.keras.layers.Activation) and layer.output.shape.rank == 4
+        }
+        return tf.keras.Model(self.network.input, list(activations.values()))
+
     def save(self, folder: str | os.PathLike) -> None:
         """Writes weights and description into an existing, empty `folder` (see `atomic.directory`)."""
         folder = pathlib.Path(folder)
@@ -144,6 +145,7 @@ class AttributeClassifier:
             "schema": self.schema.to_dict(),
             "image_size": self.image_size,
             "width": self.width,
+            "architecture": self.architecture,
             "info": self.info,
         }
         (folder / DESCRIPTION).write_text(json.dumps(description, indent=2, sort_keys=True) + "\n", encoding="utf-8")
@@ -165,6 +167,7 @@ class AttributeClassifier:
                 description["image_size"],
                 description["width"],
                 info=description["info"],
+                architecture=description.get("architecture", "small"),
             )
             classifier.network.load_weights(folder / WEIGHTS)
         except (OSError, ValueError, KeyError) as error:

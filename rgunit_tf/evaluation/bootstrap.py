@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -15,9 +15,16 @@ def _bounds(draws: np.ndarray, confidence: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _weights(count: int, resamples: int, generator: np.random.Generator) -> np.ndarray:
-    """How often each of `count` images occurs in each resample, as shares: float64 [resamples, count]."""
-    return generator.multinomial(count, np.full(count, 1.0 / count), size=resamples) / count
+def resample_weights(count: int, seed: int, resamples: int) -> Iterator[np.ndarray]:
+    """How often each of `count` images occurs in each resample, as shares: float64 [R, count], block after block.
+
+    One table of [1000, 10000] weights at once would not be flat in the number of images.
+    """
+    generator = np.random.default_rng(seed)
+    block = max(1, 4_000_000 // max(count, 1))
+    for start in range(0, resamples, block):
+        size = min(block, resamples - start)
+        yield generator.multinomial(count, np.full(count, 1.0 / count), size=size) / count
 
 
 def mean_interval(
@@ -34,17 +41,58 @@ def ratio_interval(
     resamples: int = 1000,
     confidence: float = CONFIDENCE,
 ) -> tuple[float, float]:
-    """Percentile interval of mean(above) / mean(below), both [N] and resampled together (None: of mean(above))."""
+    """Percentile interval of mean(above) / mean(below), resampled together (None: of mean(above)).
+
+    Args:
+      above: one number an image [N], or several [N, K], whose ratios are then averaged (a ratio without any
+        denominator in a resample is left out of that average).
+      below: as `above`.
+      seed: of the resamples.
+      resamples: how many.
+      confidence: of the interval.
+
+    Returns:
+      Lower and upper bound; NaN where the ratio is defined in no resample.
+    """
     above = np.asarray(above, np.float64)
-    generator = np.random.default_rng(seed)
-    draws = []
-    # Resamples come in blocks: a [1000, 10000] table of weights at once would not be flat in the number of images.
-    block = max(1, 4_000_000 // max(len(above), 1))
-    for start in range(0, resamples, block):
-        weights = _weights(len(above), min(block, resamples - start), generator)
-        mean = weights @ above
-        draws.append(mean if below is None else mean / (weights @ np.asarray(below, np.float64)))
-    return _bounds(np.concatenate(draws), confidence)
+    below = None if below is None else np.asarray(below, np.float64)
+    draws = [_ratios(weights, above, below) for weights in resample_weights(len(above), seed, resamples)]
+    draws = np.concatenate(draws)
+    draws = draws[np.isfinite(draws)]
+    return _bounds(draws, confidence) if len(draws) else (float("nan"), float("nan"))
+
+
+def _ratios(weights: np.ndarray, above: np.ndarray, below: np.ndarray | None) -> np.ndarray:
+    """One figure a resample: weights [R, N] -> [R]."""
+    mean = (weights @ above).reshape(len(weights), -1)
+    if below is None:
+        return mean.mean(axis=1)
+    count = (weights @ below).reshape(len(weights), -1)
+    ratio = np.divide(mean, count, out=np.zeros_like(mean), where=count > 0)
+    defined = (count > 0).sum(axis=1)
+    return np.divide(ratio.sum(axis=1), defined, out=np.full(len(weights), np.nan), where=defined > 0)
+
+
+def statistic_interval(
+    statistic: Callable[[np.ndarray], np.ndarray],
+    value: float,
+    count: int,
+    seed: int = 0,
+    resamples: int = 200,
+    confidence: float = CONFIDENCE,
+) -> tuple[float, float]:
+    """Interval of a figure that is no mean; its draws are moved so that their median lies on the figure itself.
+
+    Args:
+      statistic: share of each image [R, N] -> the figure for each of R resamples [R].
+      value: the figure.
+      count: N, the number of images.
+      seed: of the resamples.
+      resamples: how many.
+      confidence: of the interval.
+    """
+    draws = np.concatenate([statistic(weights) for weights in resample_weights(count, seed, resamples)])
+    return _bounds(draws + (value - np.median(draws)), confidence)
 
 
 def two_sample_interval(
@@ -54,11 +102,12 @@ def two_sample_interval(
     seed: int = 0,
     resamples: int = 50,
     confidence: float = CONFIDENCE,
+    value: float | None = None,
 ) -> tuple[float, float]:
     """Interval of a distance between two samples [N, F] and [M, F], each resampled by itself.
 
     Repeated rows shrink the spread of a resample, which biases distances between distributions upwards; the draws are
-    therefore moved so that their median lies on the figure itself.
+    therefore moved so that their median lies on the figure itself, which is `value` where it is known already.
     """
     generator = np.random.default_rng(seed)
     draws = np.array(
@@ -70,5 +119,5 @@ def two_sample_interval(
             for _ in range(resamples)
         ]
     )
-    draws += statistic(first, second) - np.median(draws)
+    draws += (statistic(first, second) if value is None else value) - np.median(draws)
     return _bounds(draws, confidence)

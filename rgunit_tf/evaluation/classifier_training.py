@@ -15,7 +15,7 @@ from absl import logging
 
 from rgunit_tf import atomic
 from rgunit_tf.errors import UserError
-from rgunit_tf.evaluation import accuracy
+from rgunit_tf.evaluation import accuracy, classifier_networks
 from rgunit_tf.evaluation.attribute_classifier import AttributeClassifier
 
 if TYPE_CHECKING:
@@ -23,10 +23,31 @@ if TYPE_CHECKING:
 
 # What changes the weights beyond the data; a cached classifier of another recipe is trained anew.
 RECIPE = {"width": 32, "batch_size": 64, "steps": 800, "learning_rate": 3e-3, "patience": 3, "seed": 0}
+# What the recipe of a ResNet-50 has otherwise, and beyond that when it starts from ImageNet's weights.
+RESNET50 = {"architecture": "resnet50", "batch_size": 32, "steps": 1500, "learning_rate": 1e-3}
+FINE_TUNING = {"learning_rate": 2e-4}
 # Validation rounds a training: often enough that stopping early saves time.
 ROUNDS = 20
 # A round that lowers the validation loss by less counts as none: the decisions no longer change.
 SMALLEST_GAIN = 1e-3
+
+
+def recipe_of(architecture: str, image_size: int, imagenet: str | os.PathLike | None = None) -> dict[str, Any]:
+    """What `load_or_train` takes beyond its defaults for an architecture.
+
+    Args:
+      architecture: `small`, `resnet50`, or `auto`: small up to 64 px, ResNet-50 above.
+      image_size: side of the images, pixels.
+      imagenet: weights file that a ResNet-50 starts from; None: Keras' copy where there is one on this machine, random
+        weights otherwise.
+    """
+    if classifier_networks.choose(architecture, image_size) == "small":
+        return {}
+    imagenet = imagenet or classifier_networks.cached_resnet50()
+    if imagenet is None:
+        logging.info("ResNet-50 starts from random weights: no %s on disk", classifier_networks.RESNET_FILE)
+        return {**RESNET50, "imagenet": None}
+    return {**RESNET50, **FINE_TUNING, "imagenet": str(imagenet)}
 
 
 def fingerprint(dataset: Dataset, **recipe: Any) -> str:
@@ -148,7 +169,15 @@ def load_or_train(folder: str | os.PathLike, dataset: Dataset, **recipe: Any) ->
         shutil.rmtree(folder)
 
     start = time.perf_counter()
-    classifier = AttributeClassifier(dataset.schema, dataset.train.image_size, recipe["width"], recipe["seed"])
+    classifier = AttributeClassifier(
+        dataset.schema,
+        dataset.train.image_size,
+        recipe["width"],
+        recipe["seed"],
+        architecture=recipe.get("architecture", "small"),
+    )
+    if recipe.get("imagenet"):
+        classifier_networks.load_imagenet(classifier.network, recipe["imagenet"])
     train_classifier(dataset.train, dataset.validation, classifier, **recipe)
     seconds = time.perf_counter() - start
     classifier.info = {

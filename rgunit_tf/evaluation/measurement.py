@@ -16,6 +16,7 @@ def measurement(
     computed_with: str,
     seed: int,
     started: float,
+    **details: float | None,
 ) -> dict[str, Any]:
     """A JSON-ready record of one figure.
 
@@ -26,6 +27,7 @@ def measurement(
       computed_with: network, formula and reference, in words.
       seed: of the styles, targets and resamples behind it.
       started: `time.perf_counter()` when its computation began.
+      **details: further figures of the record, such as the deviation over splits.
     """
     finite = interval is not None and all(map(math.isfinite, interval))
     return {
@@ -36,4 +38,5 @@ def measurement(
         "computed_with": computed_with,
         "seed": int(seed),
         "seconds": round(time.perf_counter() - started, 3),
+        **details,
     }

@@ -16,11 +16,16 @@ from absl import logging
 
 from rgunit_tf import atomic
 from rgunit_tf.errors import UserError
-from rgunit_tf.evaluation import figures
+from rgunit_tf.evaluation import figures, lpips
+from rgunit_tf.evaluation import inception as inception_network
 from rgunit_tf.evaluation.avatar_truth import avatar_counterfactuals
-from rgunit_tf.evaluation.classifier_training import load_or_train
+from rgunit_tf.evaluation.classifier_training import load_or_train, recipe_of
+from rgunit_tf.evaluation.diversity import evaluate_diversity
+from rgunit_tf.evaluation.inception_records import InceptionJudge
+from rgunit_tf.evaluation.perceptual import PerceptualNetwork, classifier_network
+from rgunit_tf.evaluation.real_images import RealFeatures, evaluate_real
 from rgunit_tf.evaluation.retrieval import evaluate_retrieval
-from rgunit_tf.evaluation.translation import RealFeatures, evaluate_translation
+from rgunit_tf.evaluation.translation import evaluate_translation
 
 if TYPE_CHECKING:
     from rgunit_tf.data import Dataset
@@ -43,6 +48,8 @@ def evaluate_stage(
     real: RealFeatures | None = None,
     gallery: Gallery | None = None,
     figure_folder: pathlib.Path | None = None,
+    inception: InceptionJudge | None = None,
+    perceptual: Sequence[PerceptualNetwork] = (),
 ) -> dict[str, Any]:
     """Measures one trained model and draws its pictures.
 
@@ -55,6 +62,8 @@ def evaluate_stage(
       real: features of real images, shared between stages.
       gallery: of a retrieval model.
       figure_folder: where pictures go; None draws none.
+      inception: adds FID, KID and the Inception Score.
+      perceptual: networks that measure diversity beside the classifier, such as LPIPS.
 
     Returns:
       {"metrics": records by name, "figures": file names, "seconds": float}, JSON-ready.
@@ -63,21 +72,29 @@ def evaluate_stage(
     drawn: list[str] = []
     if gallery is not None:
         metrics = evaluate_retrieval(model, gallery, dataset, counterfactuals, seed)
-        if figure_folder is not None and gallery.has_images:
-            figures.retrievals(model, gallery, dataset, figure_folder / "retrievals.png", seed)
-            drawn.append("retrievals.png")
-    else:
-        metrics = evaluate_translation(model, dataset, classifier, counterfactuals, seed, real)
         if figure_folder is not None:
-            figures.translations(model, dataset, figure_folder / "translations.png", seed)
-            drawn.append("translations.png")
-            if counterfactuals is not None:
-                figures.beside_truth(model, dataset, counterfactuals, figure_folder / "beside_truth.png", seed)
-                drawn.append("beside_truth.png")
+            drawn = figures.draw_retrieval(model, gallery, dataset, figure_folder, seed)
+    else:
+        metrics = evaluate_translation(model, dataset, classifier, counterfactuals, seed, real, inception)
+        networks = [classifier_network(classifier), *perceptual]
+        metrics.update(evaluate_diversity(model, dataset, networks, seed))
+        if figure_folder is not None:
+            drawn = figures.draw_translator(model, dataset, classifier, counterfactuals, figure_folder, seed)
     return {"metrics": metrics, "figures": drawn, "seconds": round(time.perf_counter() - started, 1)}
 
 
-def evaluate_workdir(workdir: Workdir, stages: Sequence[str] | None = None, seed: int = 0) -> dict[str, Any]:
+def evaluate_workdir(
+    workdir: Workdir,
+    stages: Sequence[str] | None = None,
+    seed: int = 0,
+    classifier: AttributeClassifier | None = None,
+    dataset: Dataset | None = None,
+    cache: pathlib.Path | None = None,
+    architecture: str = "auto",
+    inception: str = "auto",
+    lpips_weights: str = "auto",
+    lpips_backbone: str = "auto",
+) -> dict[str, Any]:
     """Evaluates finished stages and writes `evaluation/metrics.json` and `evaluation/figures/<stage>/`.
 
     Results of stages that are not evaluated this time are kept as they are in an earlier file.
@@ -86,12 +103,23 @@ def evaluate_workdir(workdir: Workdir, stages: Sequence[str] | None = None, seed
       workdir: of a run with at least one finished stage.
       stages: names of stages; None: all that are finished.
       seed: of targets, styles and resamples.
+      classifier: the judge; None: the workdir's own, trained on its training images at the first call. Figures of
+        several runs compare only under one judge.
+      dataset: the data to judge on; None: the workdir's own. Runs that were trained on shares of one data set compare
+        only against the same real images.
+      cache: folder that keeps the judge, drawn truths and Inception's features of real images; None: the workdir's
+        `evaluation/`.
+      architecture: of the workdir's own judge: `small`, `resnet50`, or `auto`, by the size of the images.
+      inception: network of FID, KID and Inception Score, see `inception.load`.
+      lpips_weights: of LPIPS, see `lpips.load`.
+      lpips_backbone: the VGG16 under them, see `lpips.load`.
 
     Returns:
-      What `metrics.json` holds.
+      What `metrics.json` holds: `stages` and `real` (see `evaluate_stage`, `evaluate_real`), the judge and the data.
 
     Raises:
-      UserError: a stage is not finished, or none is.
+      UserError: a stage is not finished, or none is; `classifier` is for other attributes or another image size; or a
+        network that was named cannot be used.
     """
     finished = workdir.finished_stages()
     missing = [name for name in stages or () if name not in finished]
@@ -102,18 +130,35 @@ def evaluate_workdir(workdir: Workdir, stages: Sequence[str] | None = None, seed
         )
     started = time.perf_counter()
     folder = workdir.path / "evaluation"
-    dataset = workdir.dataset()
+    cache = cache or folder
+    dataset = dataset or workdir.dataset()
     if not len(dataset.test):
         raise UserError("the data has no test images; give config.data.test_images or a test partition")
-    classifier = load_or_train(folder / "classifier", dataset)
-    truth = avatar_counterfactuals(dataset, folder / "counterfactuals")
+    # Named files first: a mistake in them is told before minutes of work.
+    network = inception_network.load(inception)
+    lpips_network = lpips.load(lpips_weights, lpips_backbone)
+    perceptual = [] if lpips_network is None else [lpips_network]
+    if classifier is None:
+        classifier = load_or_train(cache / "classifier", dataset, **recipe_of(architecture, dataset.test.image_size))
+    classifier.check_fits(dataset)
+    truth = avatar_counterfactuals(dataset, cache / "counterfactuals")
     real = RealFeatures.of(dataset, classifier, seed)
+    judge = None if network is None else InceptionJudge(network, dataset, seed, cache / "inception")
     evaluated = {}
     for name in stages or finished:
         logging.info("evaluating %s on %d test images", name, len(dataset.test))
         gallery = workdir.gallery() if name == "retrieval" else None
         evaluated[name] = evaluate_stage(
-            workdir.load_stage(name), dataset, classifier, truth, seed, real, gallery, folder / FIGURES / name
+            workdir.load_stage(name),
+            dataset,
+            classifier,
+            truth,
+            seed,
+            real,
+            gallery,
+            folder / FIGURES / name,
+            judge,
+            perceptual,
         )
     report = {
         "format": FORMAT,
@@ -129,6 +174,7 @@ def evaluate_workdir(workdir: Workdir, stages: Sequence[str] | None = None, seed
         },
         "versions": {"python": platform.python_version(), "tensorflow": tf.__version__, "numpy": np.__version__},
         "classifier": {"name": classifier.name, **classifier.info},
+        "real": evaluate_real(dataset, classifier, real, seed, judge),
         "stages": {**_earlier_stages(folder / METRICS), **evaluated},
     }
     atomic.write_json(folder / METRICS, report)

@@ -8,6 +8,16 @@ from typing import Any
 HEADLINES = (
     "accuracy",
     "changed_accuracy",
+    "f1",
+    "classifier_score",
+    "classifier_feature_diversity",
+    "fid",
+    "kid",
+    "fid_to_train",
+    "inception_score",
+    "lpips",
+    "keras_vgg16_diversity",
+    "vgg16_diversity",
     "counterfactual_l1_ratio",
     "counterfactual_ssim",
     "frechet_classifier_distance",
@@ -37,7 +47,7 @@ def lines(report: dict[str, Any]) -> list[str]:
     """One line a figure, stage by stage; the intervals are 95 % bootstrap intervals."""
     judge = report["classifier"]
     text = [f"{judge['name']}: accuracy {judge['real_test']['accuracy_mean']:.3f} on real test images"]
-    for stage, result in report["stages"].items():
+    for stage, result in (*report["stages"].items(), ("real", report.get("real", {"metrics": {}}))):
         metrics = result["metrics"]
         for name in HEADLINES:
             if name in metrics:

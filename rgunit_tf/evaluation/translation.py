@@ -8,43 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rgunit_tf.evaluation import accuracy, bootstrap, frechet
+from rgunit_tf.evaluation import accuracy_records, bootstrap, classifier_score, frechet
 from rgunit_tf.evaluation.counterfactual import Counterfactuals, mean_absolute_difference, structural_similarity
 from rgunit_tf.evaluation.measurement import measurement
+from rgunit_tf.evaluation.real_images import RealFeatures
 from rgunit_tf.evaluation.translated import draw_targets, translate_test_set
 
 if TYPE_CHECKING:
     from rgunit_tf.data import Dataset
     from rgunit_tf.evaluation.attribute_classifier import AttributeClassifier
+    from rgunit_tf.evaluation.inception_records import InceptionJudge, Views
 
-# Real images whose features stand for the real distribution, at most.
-REFERENCE_IMAGES = 10_000
 BATCH_SIZE = 64
-
-
-@dataclasses.dataclass(frozen=True)
-class RealFeatures:
-    """The classifier's view of real images, computed once and shared by the evaluations of all stages.
-
-    Attributes:
-      train: features of real training images, [M, F].
-      test: features of real test images, [N, F].
-    """
-
-    train: np.ndarray
-    test: np.ndarray
-
-    @classmethod
-    def of(cls, dataset: Dataset, classifier: AttributeClassifier, seed: int = 0) -> RealFeatures:
-        """Runs the classifier over the test split and up to `REFERENCE_IMAGES` random training images."""
-        train = dataset.train
-        if len(train) > REFERENCE_IMAGES:
-            rows = np.random.default_rng(seed).choice(len(train), REFERENCE_IMAGES, replace=False)
-            train = train.subset(np.sort(rows))
-        return cls(
-            classifier.features(train.batches(256, training=False)),
-            classifier.features(dataset.test.batches(256, training=False)),
-        )
 
 
 @dataclasses.dataclass
@@ -55,13 +30,20 @@ class _PerImage:
     features: list[np.ndarray] = dataclasses.field(default_factory=list)
     mask: list[np.ndarray] = dataclasses.field(default_factory=list)
     moved: list[np.ndarray] = dataclasses.field(default_factory=list)
+    inception: list[Views] = dataclasses.field(default_factory=list)
     truth: dict[str, list[np.ndarray]] = dataclasses.field(
         default_factory=lambda: {"l1": [], "l1_input": [], "ssim": [], "ssim_input": []}
     )
 
 
 def _collect(
-    model: Any, dataset: Dataset, classifier: AttributeClassifier, targets: np.ndarray, truth: Any, seed: int
+    model: Any,
+    dataset: Dataset,
+    classifier: AttributeClassifier,
+    targets: np.ndarray,
+    truth: Any,
+    seed: int,
+    inception: InceptionJudge | None,
 ) -> _PerImage:
     kept = _PerImage()
     for batch in translate_test_set(model, dataset.test, targets, seed, BATCH_SIZE):
@@ -70,58 +52,15 @@ def _collect(
         kept.features.append(features)
         kept.mask.append(batch.masks.mean(axis=(1, 2, 3)))
         kept.moved.append(mean_absolute_difference(batch.outputs, batch.inputs))
+        views = None if inception is None else inception.translated(batch)
+        if views is not None:
+            kept.inception.append(views)
         if truth is not None:
             drawn = truth[batch.rows]
             for name, images in (("", batch.outputs), ("_input", batch.inputs)):
                 kept.truth[f"l1{name}"].append(mean_absolute_difference(images, drawn))
                 kept.truth[f"ssim{name}"].append(structural_similarity(images, drawn))
     return kept
-
-
-def _accuracy_records(
-    decided: np.ndarray, targets: np.ndarray, labels: np.ndarray, names: tuple[str, ...], words: str, seed: int
-) -> dict[str, dict[str, Any]]:
-    started = time.perf_counter()
-    right = (decided > 0.5) == (targets > 0.5)
-    records = {}
-    for column, name in enumerate(names):
-        interval = bootstrap.mean_interval(right[:, column], seed)
-        records[f"accuracy/{name}"] = measurement(
-            right[:, column].mean(), interval, len(right), f"accuracy; {words}", seed, started
-        )
-    per_image = right.mean(axis=1)
-    records["accuracy"] = measurement(
-        per_image.mean(),
-        bootstrap.mean_interval(per_image, seed),
-        len(right),
-        f"mean accuracy of {len(names)} attributes; {words}",
-        seed,
-        started,
-    )
-    exact = right.all(axis=1)
-    records["exact_match"] = measurement(
-        exact.mean(),
-        bootstrap.mean_interval(exact, seed),
-        len(right),
-        f"images with every attribute right; {words}",
-        seed,
-        started,
-    )
-    f1 = accuracy.attribute_f1(decided, targets)
-    changed = accuracy.changed_accuracy(decided, targets, labels)
-    for name, values, meaning in (
-        ("f1", f1, "F1"),
-        ("changed_accuracy", changed, "accuracy where the translation had to change the attribute"),
-    ):
-        for column, attribute in enumerate(names):
-            records[f"{name}/{attribute}"] = measurement(
-                values[column], None, len(right), f"{meaning}; {words}", seed, started
-            )
-        mean = accuracy.mean_of_defined(values)
-        records[name] = measurement(
-            float("nan") if mean is None else mean, None, len(right), f"mean {meaning}; {words}", seed, started
-        )
-    return records
 
 
 def _counterfactual_records(truth: dict[str, list[np.ndarray]], seed: int) -> dict[str, dict[str, Any]]:
@@ -156,6 +95,20 @@ def _counterfactual_records(truth: dict[str, list[np.ndarray]], seed: int) -> di
     return records
 
 
+def _over_floor(distance: dict[str, Any], floor: dict[str, Any], seed: int) -> dict[str, Any]:
+    started = time.perf_counter()
+    interval = distance["interval"]
+    return measurement(
+        distance["value"] / floor["value"],
+        None if interval is None else (interval[0] / floor["value"], interval[1] / floor["value"]),
+        distance["images"],
+        "Frechet distance of translations over that of as many real test images, both to real training images; "
+        "the interval takes the floor as it is",
+        seed,
+        started,
+    )
+
+
 def evaluate_translation(
     model: Any,
     dataset: Dataset,
@@ -163,6 +116,7 @@ def evaluate_translation(
     counterfactuals: Counterfactuals | None = None,
     seed: int = 0,
     real: RealFeatures | None = None,
+    inception: InceptionJudge | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Every figure of a translation or guided model; one translation of each test image.
 
@@ -173,37 +127,40 @@ def evaluate_translation(
       counterfactuals: draws the truth; without it those figures are left out.
       seed: of targets, styles and resamples.
       real: features of real images, from an earlier call with the same data and classifier.
+      inception: adds FID, KID and the Inception Score.
 
     Returns:
       Records (see `measurement`) by name: accuracy, f1, changed_accuracy (each also as `<name>/<attribute>`),
-      exact_match, counterfactual_*, frechet_classifier_distance with its floor_ (real test against real training
-      images) and frechet_over_floor, kernel_classifier_distance, mask, change.
+      exact_match, classifier_score, counterfactual_*, frechet_classifier_distance with its floor_ (real test against
+      real training images) and frechet_over_floor, kernel_classifier_distance, mask, change, and
+      those of `InceptionJudge.records`.
     """
     real = real or RealFeatures.of(dataset, classifier, seed)
     labels = np.asarray(dataset.test.labels)
     targets = draw_targets(labels, dataset.train.labels, seed)
     truth = None if counterfactuals is None else counterfactuals.images(dataset.test.ids, targets)
     started = time.perf_counter()
-    kept = _collect(model, dataset, classifier, targets, truth, seed)
+    kept = _collect(model, dataset, classifier, targets, truth, seed, inception)
     seconds = time.perf_counter() - started
 
-    decided = classifier.decide(np.concatenate(kept.scores))
-    records = _accuracy_records(decided, targets, labels, classifier.schema.names, classifier.name, seed)
+    scores = np.concatenate(kept.scores)
+    decided, names = classifier.decide(scores), classifier.schema.names
+    records = accuracy_records.accuracy_records(decided, targets, names, classifier.name, seed)
+    records.update(accuracy_records.changed_accuracy_records(decided, targets, labels, names, classifier.name, seed))
+    records["classifier_score"] = classifier_score.record(
+        scores, dataset.train.labels, classifier.schema, classifier.name, seed
+    )
     if truth is not None:
         records.update(_counterfactual_records(kept.truth, seed))
     against = "real training images"
     features = np.concatenate(kept.features)
     records.update(frechet.distances(features, real.train, classifier.name, seed, "", against))
     records.update(frechet.distances(real.test, real.train, classifier.name, seed, "floor_", against))
-    floor = records["floor_frechet_classifier_distance"]["value"]
-    records["frechet_over_floor"] = measurement(
-        records["frechet_classifier_distance"]["value"] / floor,
-        None,
-        len(targets),
-        "Frechet distance of translations over that of as many real test images, both to real training images",
-        seed,
-        time.perf_counter(),
+    records["frechet_over_floor"] = _over_floor(
+        records["frechet_classifier_distance"], records["floor_frechet_classifier_distance"], seed
     )
+    if inception is not None:
+        records.update(inception.records(kept.inception))
     for name, parts, meaning in (
         ("mask", kept.mask, "mean attention mask, 0..1"),
         ("change", kept.moved, "mean L1 distance to the input, grey levels 0..255"),

@@ -23,8 +23,8 @@ def test_the_main_figures_are_printed(tmp_path, capsys, monkeypatch):
 
     asked = {}
 
-    def evaluate_workdir(workdir, stages, seed):
-        asked.update(path=workdir.path, stages=stages, seed=seed)
+    def evaluate_workdir(workdir, stages, seed, **networks):
+        asked.update(path=workdir.path, stages=stages, seed=seed, networks=networks)
         accuracy = {"value": 0.9123, "interval": [0.9, 0.95], "images": 12}
         return {
             "classifier": {"name": "judge", "real_test": {"accuracy_mean": 0.99}},
@@ -32,9 +32,17 @@ def test_the_main_figures_are_printed(tmp_path, capsys, monkeypatch):
         }
 
     monkeypatch.setattr(stage_evaluation, "evaluate_workdir", evaluate_workdir)
-    arguments = ["evaluate", f"--workdir={tmp_path}", "--stage=guided", "--seed=4"]
+    arguments = [
+        "evaluate",
+        f"--workdir={tmp_path}",
+        "--stage=guided",
+        "--seed=4",
+        "--classifier=resnet50",
+        "--inception=none",
+    ]
     assert launcher.call(evaluate.main, arguments) == 0
-    assert asked == {"path": tmp_path, "stages": ["guided"], "seed": 4}
+    networks = {"architecture": "resnet50", "inception": "none", "lpips_weights": "auto", "lpips_backbone": "auto"}
+    assert asked == {"path": tmp_path, "stages": ["guided"], "seed": 4, "networks": networks}
     output = capsys.readouterr().out
     assert "0.912 [0.900, 0.950]" in output and "metrics.json" in output
     assert json.dumps(str(tmp_path))[1:-1] in output

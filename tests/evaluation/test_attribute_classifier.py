@@ -5,8 +5,8 @@ import tensorflow as tf
 from rgunit_tf import atomic
 from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.errors import UserError
-from rgunit_tf.evaluation import classifier_training
-from rgunit_tf.evaluation.attribute_classifier import AttributeClassifier, as_float, as_uint8, build_network
+from rgunit_tf.evaluation import classifier_networks, classifier_training
+from rgunit_tf.evaluation.attribute_classifier import AttributeClassifier, as_float, as_uint8
 
 
 def test_it_learns_colours_and_knows_its_own_accuracy(classifier, drawn):
@@ -72,7 +72,7 @@ def test_categorical_scores_sum_to_one_and_one_attribute_holds():
 
 @pytest.mark.parametrize("size", [16, 32, 48, 128])
 def test_every_size_ends_in_the_same_number_of_features(size):
-    logits, features = build_network(5, size, width=4)(tf.zeros((2, size, size, 3)))
+    logits, features = classifier_networks.small(5, size, width=4)(tf.zeros((2, size, size, 3)))
     assert logits.shape == (2, 5) and features.shape == (2, 8)
 
 

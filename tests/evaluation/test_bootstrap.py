@@ -18,6 +18,30 @@ def test_interval_of_a_ratio_resamples_both_parts_together():
     assert low == pytest.approx(0.7) and high == pytest.approx(0.7)
 
 
+def test_interval_of_several_ratios_is_that_of_their_mean():
+    generator = np.random.default_rng(0)
+    below = generator.integers(0, 2, (300, 3)).astype(float)
+    above = below * generator.integers(0, 2, (300, 3))
+    means = []
+    for _ in range(2000):
+        rows = generator.integers(300, size=300)
+        means.append((above[rows].sum(0) / below[rows].sum(0)).mean())
+    assert bootstrap.ratio_interval(above, below, resamples=2000) == pytest.approx(
+        np.quantile(means, (0.025, 0.975)), abs=0.01
+    )
+    below[:, 1] = above[:, 1] = 0
+    columns = [0, 2]
+    assert bootstrap.ratio_interval(above, below) == bootstrap.ratio_interval(above[:, columns], below[:, columns])
+    assert np.isnan(bootstrap.ratio_interval(above[:, 1], below[:, 1])).all()
+
+
+def test_interval_of_a_statistic_lies_around_the_figure():
+    values = np.random.default_rng(0).normal(3.0, 2.0, 500)
+    low, high = bootstrap.statistic_interval(lambda weights: np.square(weights @ values), 20.0, 500, resamples=2000)
+    half = 1.96 * 2 * 3.0 * values.std() / np.sqrt(500)
+    assert (low, high) == (pytest.approx(20.0 - half, abs=0.15), pytest.approx(20.0 + half, abs=0.15))
+
+
 def test_coverage_is_near_95_percent():
     generator = np.random.default_rng(0)
     hits = 0

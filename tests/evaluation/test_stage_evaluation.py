@@ -4,8 +4,10 @@ import types
 import pytest
 from PIL import Image
 
+from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.errors import UserError
 from rgunit_tf.evaluation import classifier_training, stage_evaluation, summary
+from rgunit_tf.evaluation.attribute_classifier import AttributeClassifier
 from rgunit_tf.retrieval import Gallery
 from rgunit_tf.stages.retrieval import RetrievalModel
 from rgunit_tf.stages.translation import TranslationModel
@@ -32,7 +34,10 @@ class Run:
 
 
 @pytest.fixture(autouse=True)
-def short_training(monkeypatch):
+def short_training(monkeypatch, tmp_path):
+    # No network that happens to lie on this machine.
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.setitem(classifier_training.RECIPE, "width", 4)
     monkeypatch.setitem(classifier_training.RECIPE, "steps", 20)
     monkeypatch.setitem(classifier_training.RECIPE, "batch_size", 16)
@@ -51,7 +56,12 @@ def test_every_finished_stage_is_measured_and_pictured(drawn, tmp_path):
         for name in result["figures"]:
             with Image.open(tmp_path / "evaluation/figures" / stage / name) as image:
                 assert image.width > 300
+    real = written["real"]["metrics"]
+    assert real["accuracy"]["value"] == pytest.approx(written["classifier"]["real_test"]["accuracy_mean"])
+    floor = written["stages"]["translation"]["metrics"]["floor_frechet_classifier_distance"]["value"]
+    assert real["frechet_classifier_distance"]["value"] == pytest.approx(floor)
     text = "\n".join(summary.lines(written))
+    assert "real         classifier_score" in text
     assert "frechet_over_floor" in text and "precision_at_10/average" in text
 
     again = stage_evaluation.evaluate_workdir(
@@ -80,3 +90,25 @@ def test_what_is_not_trained_cannot_be_measured(drawn, tmp_path, finished, asked
     run = types.SimpleNamespace(path=tmp_path, finished_stages=lambda: finished)
     with pytest.raises(UserError, match=f"no finished {'guided' if asked else 'translation'} stage; run bin/train"):
         stage_evaluation.evaluate_workdir(run, asked)
+
+
+def test_a_judge_from_elsewhere_is_used_as_it_is(drawn, classifier, tmp_path):
+    report = stage_evaluation.evaluate_workdir(Run(tmp_path, drawn, ["translation"]), classifier=classifier)
+    assert not (tmp_path / "evaluation/classifier").exists(), "none is trained"
+    assert report["classifier"]["name"] == classifier.name
+    assert report["real"]["metrics"]["accuracy"]["value"] == pytest.approx(
+        classifier.info["real_test"]["accuracy_mean"]
+    )
+    assert "classifier_feature_diversity" in report["stages"]["translation"]["metrics"]
+
+
+def test_a_judge_of_other_attributes_is_refused(drawn, tmp_path):
+    other = AttributeClassifier(AttributeSchema(["Hat"]), 16, width=4)
+    with pytest.raises(UserError, match="judges Hat; the data has 16 px images of Black_Hair"):
+        stage_evaluation.evaluate_workdir(Run(tmp_path, drawn, ["translation"]), classifier=other)
+
+
+def test_a_network_that_cannot_be_read_stops_before_the_work(drawn, tmp_path):
+    with pytest.raises(UserError, match="--inception=nowhere: no such file or folder"):
+        stage_evaluation.evaluate_workdir(Run(tmp_path, drawn, ["translation"]), inception="nowhere")
+    assert not (tmp_path / "evaluation").exists()

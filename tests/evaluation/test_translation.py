@@ -1,9 +1,12 @@
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
-from rgunit_tf.evaluation.translation import RealFeatures, evaluate_translation, judge
+from rgunit_tf.evaluation import real_images
+from rgunit_tf.evaluation.real_images import RealFeatures
+from rgunit_tf.evaluation.translation import evaluate_translation, judge
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +58,31 @@ def test_accuracy_is_that_of_the_classifiers_decisions(fake_model, drawn, classi
 
 
 def test_reference_is_bounded_for_large_training_sets(drawn, classifier, monkeypatch):
-    from rgunit_tf.evaluation import translation
-
-    monkeypatch.setattr(translation, "REFERENCE_IMAGES", 20)
+    monkeypatch.setattr(real_images, "REFERENCE_IMAGES", 20)
     real = RealFeatures.of(drawn, classifier)
     assert real.train.shape == (20, classifier.feature_size) and len(real.test) == len(drawn.test)
     np.testing.assert_array_equal(RealFeatures.of(drawn, classifier).train, real.train)
+
+
+def test_translated_images_are_never_all_held(fake_model, drawn, classifier, truth, monkeypatch):
+    import weakref
+
+    from rgunit_tf.evaluation import translation
+
+    alive, most = weakref.WeakSet(), []
+    translate = translation.translate_test_set
+
+    class Watched(np.ndarray):
+        pass
+
+    def watched(*arguments):
+        for batch in translate(*arguments):
+            outputs = batch.outputs.view(Watched)
+            alive.add(outputs)
+            most.append(len(alive))
+            yield dataclasses.replace(batch, outputs=outputs)
+
+    monkeypatch.setattr(translation, "translate_test_set", watched)
+    monkeypatch.setattr(translation, "BATCH_SIZE", 4)
+    evaluate_translation(fake_model("copy"), drawn, classifier, truth)
+    assert len(most) == len(drawn.test) / 4 and max(most) <= 2

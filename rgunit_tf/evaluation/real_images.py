@@ -1,0 +1,93 @@
+"""The "real images" row of paper Table 2: what the judges say of real test images, and their views of real images."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rgunit_tf.evaluation import accuracy_records, classifier_score, frechet
+from rgunit_tf.evaluation.diversity import real_pair_distance
+from rgunit_tf.evaluation.perceptual import classifier_network
+
+if TYPE_CHECKING:
+    from rgunit_tf.data import Dataset, Split
+    from rgunit_tf.evaluation.attribute_classifier import AttributeClassifier
+    from rgunit_tf.evaluation.inception_records import InceptionJudge
+
+# Real images whose features stand for the real distribution, at most.
+REFERENCE_IMAGES = 10_000
+BATCH_SIZE = 256
+
+
+@dataclasses.dataclass(frozen=True)
+class RealFeatures:
+    """The classifier's view of real images, computed once and shared by the evaluations of all stages.
+
+    Attributes:
+      train: features of real training images, [M, F].
+      test: features of real test images, [N, F].
+      test_scores: the classifier's scores of real test images, [N, K].
+    """
+
+    train: np.ndarray
+    test: np.ndarray
+    test_scores: np.ndarray
+
+    @classmethod
+    def of(cls, dataset: Dataset, classifier: AttributeClassifier, seed: int = 0) -> RealFeatures:
+        """Runs the classifier over the test split and up to `REFERENCE_IMAGES` random training images."""
+        views = [classifier(batch["image"]) for batch in dataset.test.batches(BATCH_SIZE, training=False)]
+        return cls(
+            classifier.features(reference_images(dataset, seed).batches(BATCH_SIZE, training=False)),
+            np.concatenate([features for _, features in views]),
+            np.concatenate([scores for scores, _ in views]),
+        )
+
+
+def reference_images(dataset: Dataset, seed: int) -> Split:
+    """The training images, or `REFERENCE_IMAGES` random ones of them."""
+    train = dataset.train
+    if len(train) <= REFERENCE_IMAGES:
+        return train
+    return train.subset(np.sort(np.random.default_rng(seed).choice(len(train), REFERENCE_IMAGES, replace=False)))
+
+
+def evaluate_real(
+    dataset: Dataset,
+    classifier: AttributeClassifier,
+    real: RealFeatures,
+    seed: int = 0,
+    inception: InceptionJudge | None = None,
+) -> dict[str, Any]:
+    """Figures of real test images by the judges of the translations.
+
+    A diversity of translations is not defined for them; the distance of two real images of one domain stands beside
+    it as a scale.
+
+    Args:
+      dataset: with labelled test images.
+      classifier: judges.
+      real: its view of `dataset`.
+      seed: of the resamples.
+      inception: adds its figures.
+
+    Returns:
+      {"metrics": records by name, "seconds": float}: accuracy, f1, exact_match, classifier_score,
+      frechet_classifier_distance and kernel_classifier_distance to real training images (the floor of what a model
+      can reach), classifier_feature_pair_distance, and those of `InceptionJudge.real_records`.
+    """
+    started = time.perf_counter()
+    decided = classifier.decide(real.test_scores)
+    schema = classifier.schema
+    metrics = accuracy_records.accuracy_records(decided, dataset.test.labels, schema.names, classifier.name, seed)
+    metrics["classifier_score"] = classifier_score.record(
+        real.test_scores, dataset.train.labels, schema, classifier.name, seed
+    )
+    metrics.update(frechet.distances(real.test, real.train, classifier.name, seed, "", "real training images"))
+    metrics["classifier_feature_pair_distance"] = real_pair_distance(dataset, classifier_network(classifier), seed)
+    if inception is not None:
+        metrics.update(inception.real_records())
+    return {"metrics": metrics, "seconds": round(time.perf_counter() - started, 1)}
