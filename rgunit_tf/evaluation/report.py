@@ -65,7 +65,7 @@ def _page(workdir: Workdir, metrics: dict[str, Any], attributes: tuple[str, ...]
         "Pictures": report_figures.pictures(sheets),
         "Worst and best": report_figures.cases(sheets),
         "Training": _training(workdir),
-        "Run": join([report_run.stage_table(workdir, stages), report_run.facts_list(metrics)]),
+        "Run": join([report_run.stage_table(workdir, stages), report_run.facts_list(workdir, metrics)]),
         "Settings": report_run.settings(workdir),
     }
     return report_page.page(

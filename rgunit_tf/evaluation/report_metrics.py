@@ -24,10 +24,17 @@ MEANINGS: dict[str, Meaning] = {
     "counterfactual_l1_ratio": Meaning("L1 to the truth, over the input's", -1, "copying the input scores 1"),
     "counterfactual_l1": Meaning("L1 to the truth", -1, "grey levels, 0 to 255"),
     "counterfactual_ssim": Meaning("SSIM to the truth", 1),
+    "fid": Meaning("FID", -1, "Frechet distance of Inception-v3's features"),
+    "fid_to_train": Meaning("FID to the training images", -1),
+    "kid": Meaning("KID", -1, "kernel distance of Inception-v3's features"),
+    "inception_score": Meaning("Inception Score", 1),
     "frechet_over_floor": Meaning("Frechet distance, over the floor", -1, "real images score 1"),
     "frechet_classifier_distance": Meaning("Frechet distance of the classifier's features", -1, "not the FID"),
     "kernel_classifier_distance": Meaning("Kernel distance of the classifier's features", -1, "not the KID"),
     "classifier_score": Meaning("Inception Score's formula with the classifier", 1, "not the Inception Score"),
+    "lpips": Meaning("LPIPS between several translations", 1, "diversity"),
+    "vgg16_diversity": Meaning("Diversity of several translations", 1, "in VGG16's features, not LPIPS"),
+    "keras_vgg16_diversity": Meaning("Diversity of several translations", 1, "in VGG16's features, not LPIPS"),
     "classifier_feature_diversity": Meaning("Diversity of several translations", 1, "in the classifier's features"),
     "precision_at_10/attributes": Meaning("P@10, attributes asked for", 1),
     "precision_at_10/content": Meaning("P@10, content of the query", 1),
@@ -39,9 +46,19 @@ MEANINGS: dict[str, Meaning] = {
     "images_per_second": Meaning("Images a second", 0, "translated and judged"),
 }
 # What a reader wants to see first, each with the stage kind that has it.
-TILES = ("changed_accuracy", "accuracy", "counterfactual_l1_ratio", "frechet_over_floor", "precision_at_10/average")
-# Real images, or the untouched input, under another name.
+TILES = (
+    "changed_accuracy",
+    "accuracy",
+    "counterfactual_l1_ratio",
+    "fid",
+    "frechet_over_floor",
+    "precision_at_10/average",
+    "precision_at_10/attributes",
+)
+MOST_TILES = 5
+# Real images, or the untouched input, under another name; two real images beside several translations.
 REAL_PREFIX, INPUT_SUFFIX = "floor_", "_input"
+DIVERSITY, PAIR = "_diversity", "_pair_distance"
 SUMS = ("attributes", "content", "average")
 RETRIEVAL = "retrieval"
 UNDEFINED = "undefined"
@@ -122,7 +139,7 @@ def tiles(report: Metrics) -> Html:
                     )
                 )
                 break
-    return element("dl", *shown, class_="stats") if shown else join([])
+    return element("dl", *shown[:MOST_TILES], class_="stats") if shown else join([])
 
 
 def main_tables(report: Metrics, attributes: tuple[str, ...]) -> Html:
@@ -161,9 +178,13 @@ def _translation_table(report: Metrics, attributes: tuple[str, ...], notes: _Not
 def _beside(name: str, report: Metrics, columns: Mapping[str, Metrics]) -> dict[str, Metrics]:
     """What a figure is to be read against: the same of real images, and of the untouched input."""
     last = list(columns.values())[-1]
-    real = (report.get("real") or {}).get("metrics", {}).get(name) or last.get(f"{REAL_PREFIX}{name}")
-    untouched = last.get(f"{name}{INPUT_SUFFIX}")
-    return {label: record for label, record in (("real images", real), ("input", untouched)) if record}
+    of_real = (report.get("real") or {}).get("metrics", {})
+    found = {
+        "real images": of_real.get(name) or last.get(f"{REAL_PREFIX}{name}"),
+        "two real images": of_real.get(f"{name.removesuffix(DIVERSITY)}{PAIR}"),
+        "input": last.get(f"{name}{INPUT_SUFFIX}"),
+    }
+    return {label: record for label, record in found.items() if record}
 
 
 def _of_attribute(name: str, attributes: tuple[str, ...]) -> bool:

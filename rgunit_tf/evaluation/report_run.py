@@ -59,7 +59,7 @@ def stage_table(workdir: Workdir, measured: Mapping[str, Any]) -> Html:
     return table(["Stage", "Trained", "Last session took", "Evaluation took"], rows, "Stages")
 
 
-def facts_list(report: Mapping[str, Any]) -> Html:
+def facts_list(workdir: Workdir, report: Mapping[str, Any]) -> Html:
     """Data, judge and versions, as a list of terms."""
     data, judge = report.get("data") or {}, report.get("classifier") or {}
     terms: list[tuple[str, str]] = []
@@ -80,11 +80,27 @@ def facts_list(report: Mapping[str, Any]) -> Html:
     if judge.get("name"):
         on_real = f"; accuracy {accuracy:.3f} on real test images" if accuracy is not None else ""
         terms.append(("Judge", f"{judge['name']}{on_real}"))
-    versions = {"rgunit_tf": rgunit_tf.__version__, **(report.get("versions") or {})}
-    terms.append(("Versions", ", ".join(f"{name} {version}" for name, version in versions.items())))
+    origin = _origin(workdir)
+    for heading, found, revision in (
+        ("Trained with", origin.get("versions"), origin.get("revision")),
+        ("Measured with", report.get("versions"), None),
+    ):
+        if found:
+            named = [f"{name} {version}" for name, version in found.items()]
+            terms.append((heading, ", ".join([*named, *([f"revision {revision}"] if revision else [])])))
+    terms.append(("Page made by", f"rgunit_tf {rgunit_tf.__version__}"))
     if report.get("seed") is not None:
         terms.append(("Seed of the evaluation", str(report["seed"])))
     return element("dl", *(join([element("dt", name), element("dd", value)]) for name, value in terms), class_="facts")
+
+
+def _origin(workdir: Workdir) -> dict[str, Any]:
+    """What config.json says beside the config: versions and revision that the run was begun with, where it does."""
+    try:
+        content = json.loads((workdir.path / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def settings(workdir: Workdir) -> Html:

@@ -42,10 +42,17 @@ REPORT = {
                 "counterfactual_l1": record(11.0),
                 "counterfactual_l1_input": record(22.0),
                 "something_new": record(None),
+                "classifier_feature_diversity": record(0.05),
             }
         },
     },
-    "real": {"metrics": {"accuracy": record(0.99), "accuracy/Male": record(0.98)}},
+    "real": {
+        "metrics": {
+            "accuracy": record(0.99),
+            "accuracy/Male": record(0.98),
+            "classifier_feature_pair_distance": record(0.25),
+        }
+    },
 }
 
 
@@ -59,6 +66,8 @@ def test_stages_stand_side_by_side_with_real_images_and_the_input_beside_them():
     assert frechet == ["–", "4", "real images 1.250"]
     (truth,) = (row for name, row in rows.items() if name.startswith("L1 to the truth"))
     assert truth == ["–", "11", "input 22"]
+    (diversity,) = (row for name, row in rows.items() if name.startswith("Diversity"))
+    assert diversity == ["–", "0.050", "two real images 0.250"]
     assert not any(name.startswith(("floor", "counterfactual l1 input", "accuracy, Male")) for name in rows)
 
 
@@ -94,7 +103,7 @@ def test_tiles_take_the_newest_stage_and_leave_out_what_is_undefined():
 
 def test_every_record_is_in_the_long_table():
     text = report_metrics.every_figure(REPORT)
-    assert "All 13 figures" in text
+    assert "All 15 figures" in text
     assert "guided: floor_frechet_classifier_distance" in text and "real images: accuracy/Male" in text
 
 
