@@ -109,18 +109,3 @@ def retrieval_sheet(model: Any, gallery: Gallery, dataset: Dataset, seed: int = 
         [[split.image(row), *neighbors[row]] for row in range(len(split))],
         describe_targets(schema, np.stack(targets)),
     )
-
-
-def translations(model: Any, dataset: Dataset, path: str | os.PathLike, seed: int = 0) -> None:
-    """Writes the figure of translations to each domain alone."""
-    drawn.translations(Painter(model, dataset, seed)).save(path)
-
-
-def beside_truth(model: Any, dataset: Dataset, truth: Counterfactuals, path: str | os.PathLike, seed: int = 0) -> None:
-    """Writes the figure of translations beside the truth alone."""
-    drawn.beside_truth(Painter(model, dataset, seed), truth).save(path)
-
-
-def retrievals(model: Any, gallery: Gallery, dataset: Dataset, path: str | os.PathLike, seed: int = 0) -> None:
-    """Writes the figure of retrieved images alone."""
-    retrieval_sheet(model, gallery, dataset, seed).save(path)
