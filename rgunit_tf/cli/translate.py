@@ -128,7 +128,7 @@ def _summary(outcome: Outcome, request: Request, description: Description, secon
     if outcome.made or not outcome.kept:
         rate = outcome.made / seconds
         said.append(
-            f"{outcome.made} pictures translated to {request.target} by the {description} "
+            f"{outcome.made} pictures translated {request.target} by the {description} "
             f"in {seconds:.1f} s ({rate:.1f} a second)"
         )
     if outcome.replaced:

@@ -13,6 +13,10 @@ from rgunit_tf.errors import UserError
 def nearest_labels(schema: AttributeSchema, styles: np.ndarray) -> np.ndarray:
     """Attributes of images by the component of the prior that is nearest to their style.
 
+    D's domain head would be the other judge, but an export does not hold it. On the 200 test photographs of the cat_dog
+    config at 64 px, after its 4,000 steps, the nearest component was right for 72.5 % and D's head for 69.0 %: no
+    worse, the standard error being 3 %.
+
     Args:
       schema: K attributes.
       styles: means that Es gives, float [B, S].

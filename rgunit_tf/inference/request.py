@@ -96,13 +96,13 @@ class Request:
 
     @property
     def target(self) -> str:
-        """The target in words."""
+        """The target in words: what pictures are translated to, or in which steps."""
         if self.interpolate:
             start, end = self.interpolate
-            return f"{self.steps} steps from {', '.join(start) if start else 'its own style'} to {', '.join(end)}"
+            return f"in {self.steps} steps from {', '.join(start) if start else 'their own style'} to {', '.join(end)}"
         if self.references:
-            return f"the style of {', '.join(path.name for path in self.references)}"
-        return " and to ".join(", ".join(changes) for changes in self.to)
+            return f"to the style of {', '.join(path.name for path in self.references)}"
+        return " and ".join(f"to {', '.join(changes)}" for changes in self.to)
 
     def settings(self, description: Description) -> dict[str, Any]:
         """Everything that a result depends on but the picture, JSON-ready: equal settings, equal results."""

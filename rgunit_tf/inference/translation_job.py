@@ -56,8 +56,13 @@ class _Decoded:
     frame: Frame
 
 
-# A picture, or what is wrong with its file.
-_Result = _Decoded | OSError | decoding.UnreadableImageError
+@dataclasses.dataclass(frozen=True)
+class _Unreadable:
+    picture: Picture
+    reason: str
+
+
+_Result = _Decoded | _Unreadable
 
 
 class TranslationJob:
@@ -144,8 +149,7 @@ class TranslationJob:
             size, share = self.description.image_size, self.description.crop_share
             square, frame = read_square(encoded, size, self.request.fit, share)
         except (OSError, decoding.UnreadableImageError) as error:
-            error.picture = picture
-            return error
+            return _Unreadable(picture, getattr(error, "strerror", None) or str(error))
         return _Decoded(picture, encoded if self.request.paste_back else b"", square, frame)
 
     def _translate(
@@ -158,8 +162,8 @@ class TranslationJob:
     ) -> None:
         readable = [result for result in results if isinstance(result, _Decoded)]
         for result in results:
-            if not isinstance(result, _Decoded):
-                outcome.failed[result.picture.name] = getattr(result, "strerror", None) or str(result)
+            if isinstance(result, _Unreadable):
+                outcome.failed[result.picture.name] = result.reason
         missing = [row for row, result in enumerate(readable) if not self.is_done(result.picture)]
         outcome.kept += len(readable) - len(missing)
         if not missing:

@@ -75,7 +75,7 @@ def test_several_targets_samples_and_masks(run, photos, tmp_path):
 def test_interpolation_as_an_animation(run, photos, tmp_path):
     pictures = f"{photos / '0.png'},{photos / '1.png'}"
     code, out, _ = run(f"--input={pictures}", "--interpolate=..Blond_Hair", "--steps=4", "--animate=webp", "--fit=pad")
-    assert code == 0 and "4 steps from its own style to Blond_Hair" in out and "whole of each picture" in out
+    assert code == 0 and "in 4 steps from their own style to Blond_Hair" in out and "whole of each picture" in out
     with Image.open(tmp_path / "out" / "1.png.webp") as animation:
         assert animation.n_frames == 6
 
