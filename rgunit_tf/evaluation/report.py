@@ -124,7 +124,5 @@ def _training(workdir: Workdir) -> Html | None:
             parts.append(report_charts.curves(f"{words(name).capitalize()} stage", figures))
     if not parts:
         return None
-    steps = workdir.config.train.log_every
-    return join(
-        [element("p", f"Means over {steps} steps; losses as they are, without weights.", class_="caption"), *parts]
-    )
+    said = f"Means over {workdir.config.train.log_every} steps. The sums are weighted, their terms are not."
+    return join([element("p", said, class_="caption"), *parts])

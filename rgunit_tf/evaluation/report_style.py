@@ -53,7 +53,7 @@ flex-direction:column;justify-content:space-between;gap:.3rem}
 table{width:100%%;margin:1rem 0;border-collapse:collapse;font-size:.92rem;font-variant-numeric:tabular-nums}
 caption{padding:0 0 .35rem;text-align:left;font-weight:600;color:var(--ink)}
 th,td{padding:.42rem .7rem .42rem 0;border-bottom:1px solid var(--edge);text-align:left;vertical-align:top}
-thead th{border-bottom-width:2px;color:var(--soft);font-size:.82rem;font-weight:600}
+thead th{overflow-wrap:break-word;border-bottom-width:2px;color:var(--soft);font-size:.82rem;font-weight:600}
 tbody th{font-weight:500}
 tbody th small{display:block;font-weight:400}
 small{font-size:.8rem}
@@ -80,7 +80,7 @@ details{margin:1rem 0;border:1px solid var(--edge);border-radius:.6rem;padding:.
 summary{cursor:pointer;padding:.4rem 0;font-weight:600}
 .sheet{margin:1.6rem 0 2.4rem}
 .sheet h3{margin-top:.2rem;font-size:1.18rem}
-.chip{display:inline-block;margin:0;padding:.05rem .55rem;border-radius:1rem;background:var(--panel);
+.chip{display:block;width:fit-content;margin:0;padding:.05rem .55rem;border-radius:1rem;background:var(--panel);
 border:1px solid var(--edge);color:var(--soft);font-size:.75rem}
 .rows{display:grid;grid-template-columns:minmax(0,1fr);gap:1rem 1.6rem}
 .row{margin:0;min-width:0}
@@ -110,7 +110,7 @@ footer{margin:3rem 0 1rem;padding-top:.8rem;border-top:1px solid var(--edge);col
 .rows:not(.narrow)>.titled{display:grid;grid-template-columns:8.5rem 1fr;gap:1rem;align-items:center}
 .tiles{grid-template-columns:repeat(auto-fill,minmax(5.6rem,7.2rem))}
 .narrow .tiles{grid-template-columns:repeat(5,minmax(0,1fr))}
-.long th{width:16rem}}
+.long th:first-child{width:16rem}}
 @media screen and (max-width:38rem){
 thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%%)}
 table,tbody,tr,th,td,caption{display:block;width:auto}
@@ -132,18 +132,23 @@ nav{display:none}
 h2,h3,h4,summary,.row-title,.chart figcaption,.chip,.caption,caption{break-after:avoid}
 table{font-size:8.5pt}
 th,td{padding:.2rem .5rem .2rem 0}
-.long th{width:32%%}
+.long th:first-child{width:32%%}
+.long th:nth-child(2){width:18%%}
 .stats{grid-template-columns:repeat(5,1fr)}
 .stat b{font-size:15pt}
 .sheet{margin:.6rem 0 1.2rem}
-.row,.tile,.chart,tr,.stat{break-inside:avoid}
+.row,.tile,.chart,tr,.stat,.caption,li{break-inside:avoid}
 details{border:0;padding:0}
 details::details-content{content-visibility:visible;block-size:auto;display:block}
 .tile img,.swatch,.stat,.chip{-webkit-print-color-adjust:exact;print-color-adjust:exact}
-.narrow{grid-template-columns:repeat(2,minmax(0,1fr))}
+.rows{display:block}
+.row{margin-bottom:2mm}
+.tile figcaption{font-size:6.5pt}
+.narrow>.row{display:inline-block;width:49%%;padding-right:4mm;vertical-align:top}
 .rows:not(.narrow)>.titled{display:grid;grid-template-columns:28mm 1fr;gap:3mm;align-items:center}
 .opening{grid-template-columns:repeat(6,1fr)}
-.tiles,.narrow .tiles{grid-template-columns:repeat(auto-fill,minmax(15mm,17mm));gap:1.5mm}
+.tiles{grid-template-columns:repeat(auto-fill,minmax(15mm,17mm));gap:1.5mm}
+.narrow .tiles{grid-template-columns:repeat(5,minmax(0,1fr))}
 .charts{grid-template-columns:repeat(3,1fr)}
 a{color:inherit;text-decoration:none}}
 """
