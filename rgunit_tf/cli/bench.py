@@ -1,0 +1,112 @@
+"""Measures how fast it is here: bin/bench train_step|guided_step|retrieval|input|serving|startup.
+
+Prints one JSON object a line: name, value, unit, settings, the machine's matrix product peak in the same run, versions.
+Warm-up and repeats are inside; values are medians. Run it alone: what else the machine does is measured with it.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+from absl import flags as absl_flags
+
+from rgunit_tf.cli import launcher
+from rgunit_tf.errors import UserError
+
+WHAT = ("train_step", "guided_step", "retrieval", "input", "serving", "startup")
+
+_IMAGE_SIZE = absl_flags.DEFINE_integer("image_size", 128, "side of the images, pixels", lower_bound=8)
+_WIDTH = absl_flags.DEFINE_integer(
+    "width", 64, "channels of the first layer, of the discriminator's too", lower_bound=1
+)
+_BATCH_SIZE = absl_flags.DEFINE_integer("batch_size", None, "images a step, or queries a search", lower_bound=1)
+_REPEATS = absl_flags.DEFINE_integer("repeats", 10, "timed rounds", lower_bound=1)
+_NEIGHBORS = absl_flags.DEFINE_integer("neighbors", 3, "r of guided_step and serving", lower_bound=1)
+_GALLERY_SIZE = absl_flags.DEFINE_integer(
+    "gallery_size",
+    None,
+    "images of the gallery of guided_step (1000), retrieval (200000), serving (20000)",
+    lower_bound=20,
+)
+_INDEX = absl_flags.DEFINE_enum("index", "exact", ["exact", "scann"], "index of the served gallery")
+_WORKDIR = absl_flags.DEFINE_string("bench_workdir", None, "run whose retrieval model embeds, for retrieval")
+_PROFILE = absl_flags.DEFINE_string("profile", None, "folder for a TensorBoard trace of the measured part")
+
+
+def main(argv: list[str]) -> None:
+    """Prints the records of one benchmark."""
+    if len(argv) != 2 or argv[1] not in WHAT:
+        given = f"got {' '.join(argv[1:])!r}; " if len(argv) > 1 else ""
+        raise UserError(f"{given}name one of {', '.join(WHAT)}")
+    if _IMAGE_SIZE.value % 4:
+        raise UserError(f"--image_size={_IMAGE_SIZE.value}: must be a multiple of 4, the stride of the content encoder")
+    with _profile():
+        for record in _records(argv[1]):
+            print(json.dumps(record), flush=True)
+
+
+def _records(what: str) -> Iterator[dict[str, Any]]:
+    repeats = _REPEATS.value
+    if what in ("train_step", "guided_step"):
+        from rgunit_tf.benchmarks import train_step
+
+        size = train_step.Size(_IMAGE_SIZE.value, _WIDTH.value, _BATCH_SIZE.value or 1, repeats)
+        if what == "train_step":
+            return train_step.train_step(size)
+        return train_step.guided_step(size, _NEIGHBORS.value, _GALLERY_SIZE.value or 1000)
+    if what == "retrieval":
+        from rgunit_tf.benchmarks import search
+
+        return search.retrieval(_GALLERY_SIZE.value or 200_000, _BATCH_SIZE.value or 64, repeats, _WORKDIR.value)
+    if what == "input":
+        from rgunit_tf.benchmarks import input_pipeline
+
+        return input_pipeline.input_pipeline(_IMAGE_SIZE.value, _BATCH_SIZE.value or 16, repeats=repeats)
+    if what == "serving":
+        return _serving()
+    from rgunit_tf.benchmarks import startup
+
+    return startup.startup(repeats=repeats)
+
+
+def _serving() -> Iterator[dict[str, Any]]:
+    from rgunit_tf.benchmarks.timing import Recorder, matmul_peak
+    from rgunit_tf.serving import latency
+
+    settings = {
+        "image_size": _IMAGE_SIZE.value,
+        "width": _WIDTH.value,
+        "gallery_size": _GALLERY_SIZE.value or 20_000,
+        "index": _INDEX.value,
+        "batch": _BATCH_SIZE.value or 1,
+        "repeats": _REPEATS.value,
+        "neighbors": _NEIGHBORS.value,
+    }
+    recorder = Recorder(settings, matmul_peak())
+    yield recorder.record("matmul_peak", recorder.peak, "GFLOP/s")
+    for found in latency.measure(**settings):
+        yield recorder.record(found.pop("name"), found.pop("value"), found.pop("unit"), **found)
+
+
+def _profile() -> Any:
+    import contextlib
+
+    if not _PROFILE.value:
+        return contextlib.nullcontext()
+    import tensorflow as tf
+
+    folder = pathlib.Path(_PROFILE.value)
+    folder.mkdir(parents=True, exist_ok=True)
+    return tf.profiler.experimental.Profile(str(folder))
+
+
+def run() -> None:
+    """Entry point of `bin/bench` and `rgunit-bench`."""
+    launcher.run(main, positional=True)
+
+
+if __name__ == "__main__":
+    run()
