@@ -90,8 +90,11 @@ class Manifest:
                     f"--output={self.folder} is in use by another command; wait for it or choose another"
                 ) from None
             self._stream = file
-            # What another command wrote since.
+            # What another command wrote since, or left half-written when it was killed.
             self._read()
+            for folder in {self.folder, *((self.folder / output).parent for output in self._own)}:
+                for file in folder.glob(".partial-*"):
+                    file.unlink(missing_ok=True)
             if self._torn:
                 file.write("\n")
             if self.fingerprint not in self._known_settings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 from collections.abc import Callable, Sequence
 from concurrent import futures
@@ -125,7 +126,7 @@ class RetrievalJob:
         for rank, (identity, distance) in enumerate(zip(found.ids[row], found.distances[row], strict=True), 1):
             records.append({"rank": rank, "id": str(identity), "distance": float(distance)})
             if found.images is not None:
-                readable = re.sub(r"[^\w.-]+", "_", str(identity))
+                readable = re.sub(r"[^\w.-]+", "_", os.path.splitext(str(identity))[0])
                 file = self.places.folder / picture.name / f"{rank:0{len(str(self.top))}d}_{readable}.png"
                 outputs.write_picture(file, Image.fromarray(found.images[row, rank - 1]))
                 records[-1]["file"] = file.relative_to(self.places.facts.parent).as_posix()

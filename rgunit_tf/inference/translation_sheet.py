@@ -49,7 +49,8 @@ def write(
         for file in row.files[: len(row.files) - bool(request.animate)]:
             with Image.open(file) as image:
                 strip = file.name.endswith(".neighbors.png")
-                cells[-1] += [thumbnail(part) for part in (_parts(image, neighbors) if strip else [image])]
+                parts = [thumbnail(part) for part in (_parts(image, neighbors) if strip else [image])]
+                cells[-1] += [_framed(part) for part in parts] if file.name.endswith(".mask.png") else parts
     heads = [f"{row.name} (seen as {', '.join(row.seen) or 'none'})" for row in rows]
     grid.save_grid(path, cells, titles, heads, scale=1)
 
@@ -61,6 +62,13 @@ def thumbnail(image: Image.Image, side: int = grid.CELL) -> np.ndarray:
     if scale >= 1.0:
         return np.asarray(image.convert("RGB").resize(size, Image.Resampling.NEAREST))
     return np.asarray(image.convert("RGB").resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0))
+
+
+def _framed(image: np.ndarray) -> np.ndarray:
+    """With a grey edge: a mask that is on everywhere is as white as the sheet."""
+    framed = np.full_like(image, 160)
+    framed[1:-1, 1:-1] = image[1:-1, 1:-1]
+    return framed
 
 
 def _parts(strip: Image.Image, count: int) -> list[Image.Image]:

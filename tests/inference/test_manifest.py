@@ -72,6 +72,20 @@ def test_files_of_others_are_not_written_over(folder, source):
     Manifest(folder, SETTINGS).check_free(["b.jpg"])
 
 
+def test_what_a_kill_left_half_written_is_cleared_away(folder, source):
+    (folder / "sub").mkdir(parents=True)
+    finish(Manifest(folder, SETTINGS), source, "sub/a.jpg")
+    for name in ("sub/.partial-x.jpg", ".partial-sheet.png", "sub/.partially"):
+        (folder / name).write_bytes(b"half")
+    finish(Manifest(folder, SETTINGS), source, "b.jpg")
+    assert sorted(path.name for path in folder.rglob("*") if path.is_file()) == [
+        ".partially",
+        "a.jpg",
+        "b.jpg",
+        "manifest.jsonl",
+    ]
+
+
 def test_one_command_at_a_time(folder):
     with (
         Manifest(folder, SETTINGS).writing(),
