@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rgunit_tf.evaluation import accuracy_records, classifier_score, frechet
 from rgunit_tf.evaluation.diversity import real_pair_distance
-from rgunit_tf.evaluation.perceptual import classifier_network
+from rgunit_tf.evaluation.perceptual import PerceptualNetwork, classifier_network
 
 if TYPE_CHECKING:
     from rgunit_tf.data import Dataset, Split
@@ -61,6 +62,7 @@ def evaluate_real(
     real: RealFeatures,
     seed: int = 0,
     inception: InceptionJudge | None = None,
+    perceptual: Sequence[PerceptualNetwork] = (),
 ) -> dict[str, Any]:
     """Figures of real test images by the judges of the translations.
 
@@ -73,11 +75,13 @@ def evaluate_real(
       real: its view of `dataset`.
       seed: of the resamples.
       inception: adds its figures.
+      perceptual: networks that measure diversity beside the classifier.
 
     Returns:
       {"metrics": records by name, "seconds": float}: accuracy, f1, exact_match, classifier_score,
       frechet_classifier_distance and kernel_classifier_distance to real training images (the floor of what a model
-      can reach), classifier_feature_pair_distance, and those of `InceptionJudge.real_records`.
+      can reach), classifier_feature_pair_distance and the like of other networks, and those of
+      `InceptionJudge.real_records`.
     """
     started = time.perf_counter()
     decided = classifier.decide(real.test_scores)
@@ -87,7 +91,9 @@ def evaluate_real(
         real.test_scores, dataset.train.labels, schema, classifier.name, seed
     )
     metrics.update(frechet.distances(real.test, real.train, classifier.name, seed, "", "real training images"))
-    metrics["classifier_feature_pair_distance"] = real_pair_distance(dataset, classifier_network(classifier), seed)
+    for network in (classifier_network(classifier), *perceptual):
+        name = f"{network.metric.removesuffix('_diversity')}_pair_distance"
+        metrics[name] = real_pair_distance(dataset, network, seed)
     if inception is not None:
         metrics.update(inception.real_records())
     return {"metrics": metrics, "seconds": round(time.perf_counter() - started, 1)}

@@ -174,7 +174,7 @@ def evaluate_workdir(
         },
         "versions": {"python": platform.python_version(), "tensorflow": tf.__version__, "numpy": np.__version__},
         "classifier": {"name": classifier.name, **classifier.info},
-        "real": evaluate_real(dataset, classifier, real, seed, judge),
+        "real": evaluate_real(dataset, classifier, real, seed, judge, perceptual),
         "stages": {**_earlier_stages(folder / METRICS), **evaluated},
     }
     atomic.write_json(folder / METRICS, report)

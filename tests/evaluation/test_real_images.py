@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 
 from rgunit_tf.evaluation import accuracy
+from rgunit_tf.evaluation.perceptual import PerceptualNetwork
 from rgunit_tf.evaluation.real_images import RealFeatures, evaluate_real
 from rgunit_tf.evaluation.translation import evaluate_translation
 
 
 def test_real_images_are_judged_like_translations(drawn, classifier, fake_model):
     real = RealFeatures.of(drawn, classifier)
-    result = evaluate_real(drawn, classifier, real, seed=2)
+    pixels = PerceptualNetwork("lpips", "pixels instead of a network", lambda images: [images])
+    result = evaluate_real(drawn, classifier, real, seed=2, perceptual=[pixels])
     json.dumps(result, allow_nan=False)
     metrics = result["metrics"]
     decided = classifier.decide(classifier(drawn.test.images())[0])
@@ -24,6 +26,7 @@ def test_real_images_are_judged_like_translations(drawn, classifier, fake_model)
     # A copy of the input is the real image to every judge that asks for no target.
     assert metrics["classifier_score"]["value"] == pytest.approx(translated["classifier_score"]["value"], rel=0.02)
     assert "changed_accuracy" not in metrics and "classifier_feature_diversity" not in metrics
+    assert {"classifier_feature_pair_distance", "lpips_pair_distance"} <= set(metrics)
     for name, record in metrics.items():
         assert record["interval"] is not None and record["seed"] == 2 and record["computed_with"], name
 
