@@ -36,10 +36,10 @@ def cases(painter: Painter, classifier: AttributeClassifier, truth: Counterfactu
     order = rows[np.argsort(score, kind="stable")]
     values = dict(zip(rows.tolist(), score.tolist(), strict=True))
     if truth is None:
-        by, unit = "classifier's mean probability of the attributes asked for", "asked for with {:.2f}"
+        by, unit = "the classifier's mean probability of the attributes asked for", "score {:.2f}"
         values = {row: -value for row, value in values.items()}
     else:
-        by, unit = "L1 distance to the true picture, in grey levels 0 to 255", "L1 {:.1f}"
+        by, unit = "the L1 distance to the true picture, in grey levels 0 to 255", "L1 {:.1f}"
     shown = min(SHOWN, len(order) // 2) or 1
     picked = {"best": order[:shown], "worst": order[::-1][:shown]}
     return {

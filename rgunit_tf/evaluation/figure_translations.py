@@ -30,7 +30,7 @@ def translations(painter: Painter, count: int = 8) -> FigureSheet:
     split, schema = painter.chosen(count), painter.schema
     targets = domain_changes(schema, split.labels)[:DOMAINS]
     columns = [painter.translate(split, painter.styles(labels))[0] for _, labels in targets]
-    caption = "Each row is a test image and its translations; one attribute is changed a column, the others are kept."
+    caption = "A row is a test image, named by its attributes, and its translations: one attribute is changed a column."
     if schema.size > DOMAINS:
         caption += f" The first {DOMAINS} of {schema.size} attributes."
     return FigureSheet(

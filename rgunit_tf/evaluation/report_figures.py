@@ -22,8 +22,10 @@ Sheets = Mapping[str, Mapping[str, FigureSheet]]
 # In the order in which they are shown; others follow.
 ORDER = ("translations", "beside_truth", "samples", "interpolation", "masks", "guides", "retrievals")
 CASES = ("best", "worst")
-# Pictures of a row that is short, and pairs at the head of the page.
-NARROW, PAIRS = 5, 6
+# Pictures in a row -> rows abreast.
+ABREAST = {1: 4, 2: 4, 3: 3, 4: 2, 5: 2}
+# Pairs at the head of the page.
+PAIRS = 6
 # Figures in which an earlier stage is shown too, so that two stages can be compared.
 COMPARED = ("translations", "beside_truth")
 # Pictures up to this size are kept as they are; larger ones become JPEG.
@@ -58,8 +60,9 @@ def tile(image: np.ndarray, caption: str, alt: str) -> Html:
 def sheet_section(sheet: FigureSheet, heading: str = "h3") -> Html:
     """Heading, caption and pictures of a sheet."""
     rows = []
-    # Rows of few pictures stand two abreast where there is room.
-    kind = "rows narrow" if len(sheet.columns) <= NARROW else "rows"
+    # Rows of few pictures stand abreast where there is room.
+    abreast = ABREAST.get(len(sheet.columns))
+    kind, layout = ("rows narrow", f"--n:{len(sheet.columns)};--abreast:{abreast}") if abreast else ("rows", None)
     for number, row in enumerate(sheet.rows):
         title = words(sheet.row_titles[number]) if number < len(sheet.row_titles) else ""
         tiles = [
@@ -78,7 +81,7 @@ def sheet_section(sheet: FigureSheet, heading: str = "h3") -> Html:
         [
             element(heading, sheet.title),
             element("p", sheet.caption, class_="caption"),
-            element("div", *rows, class_=kind),
+            element("div", *rows, class_=kind, style=layout),
         ]
     )
 
@@ -133,13 +136,20 @@ def opening(sheets: Sheets) -> Html | None:
         return None
     sheet, pairs = having[-1], []
     for number, row in enumerate(sheet.rows[:PAIRS]):
-        # Another domain with each row.
-        column = 1 + number % (len(row) - 1) if len(row) > 1 else 0
+        column = _other_domain(sheet, number)
         title = words(sheet.columns[column])
         pairs.append(
             element("div", tile(row[0], "Input", f"Input {1 + number}"), tile(row[column], title, title), class_="pair")
         )
     return element("div", *pairs, class_="opening")
+
+
+def _other_domain(sheet: FigureSheet, number: int) -> int:
+    """Column of a translation to what the input of a row is not yet; another one with each row."""
+    own = sheet.row_titles[number].split(", ") if sheet.row_titles else []
+    columns = range(1, len(sheet.rows[number]))
+    others = [column for column in columns if sheet.columns[column] not in own] or [0]
+    return others[number % len(others)]
 
 
 def cases(sheets: Sheets) -> Html:

@@ -153,7 +153,9 @@ def main_tables(report: Metrics, attributes: tuple[str, ...]) -> Html:
         metrics = stages[RETRIEVAL].get("metrics", {})
         names = _ordered(name for name in metrics if not _of_attribute(name, attributes))
         rows = [[heading(name, notes.mark([metrics[name]])), value(metrics[name])] for name in names]
-        parts.append(table(["Figure", "Retrieval"], rows, "Retrieval"))
+        if rows:
+            parts.append(table(["Figure", "Retrieval"], rows, "Retrieval"))
+    parts = [part for part in parts if part]
     return join([*parts, notes.list()]) if parts else element("p", "Nothing has been measured yet.")
 
 
@@ -172,7 +174,8 @@ def _translation_table(report: Metrics, attributes: tuple[str, ...], notes: _Not
         marks = notes.mark([record for record in (*shown, *beside.values()) if record])
         reference = [element("span", f"{label} ", value(record), class_="beside") for label, record in beside.items()]
         rows.append([heading(name, marks), *map(value, shown), join(reference) if reference else value(None)])
-    return table(["Figure", *(words(name).capitalize() for name in names), "For comparison"], rows, "Translation")
+    head = ["Figure", *(words(name).capitalize() for name in names), "For comparison"]
+    return table(head, rows, "Translation") if rows else join([])
 
 
 def _beside(name: str, report: Metrics, columns: Mapping[str, Metrics]) -> dict[str, Metrics]:

@@ -106,10 +106,10 @@ color:var(--soft)}
 footer{margin:3rem 0 1rem;padding-top:.8rem;border-top:1px solid var(--edge);color:var(--soft);font-size:.85rem}
 %(lines)s
 @media (min-width:48rem){
-.narrow{grid-template-columns:repeat(2,minmax(0,1fr))}
+.narrow{grid-template-columns:repeat(var(--abreast),minmax(0,1fr))}
 .rows:not(.narrow)>.titled{display:grid;grid-template-columns:8.5rem 1fr;gap:1rem;align-items:center}
 .tiles{grid-template-columns:repeat(auto-fill,minmax(5.6rem,7.2rem))}
-.narrow .tiles{grid-template-columns:repeat(5,minmax(0,1fr))}
+.narrow .tiles{grid-template-columns:repeat(var(--n),minmax(0,1fr))}
 .long th:first-child{width:16rem}}
 @media screen and (max-width:38rem){
 thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%%)}
@@ -144,11 +144,11 @@ details::details-content{content-visibility:visible;block-size:auto;display:bloc
 .rows{display:block}
 .row{margin-bottom:2mm}
 .tile figcaption{font-size:6.5pt}
-.narrow>.row{display:inline-block;width:49%%;padding-right:4mm;vertical-align:top}
+.narrow>.row{display:inline-block;width:calc(98%%/var(--abreast));padding-right:4mm;vertical-align:top}
 .rows:not(.narrow)>.titled{display:grid;grid-template-columns:28mm 1fr;gap:3mm;align-items:center}
 .opening{grid-template-columns:repeat(6,1fr)}
 .tiles{grid-template-columns:repeat(auto-fill,minmax(15mm,17mm));gap:1.5mm}
-.narrow .tiles{grid-template-columns:repeat(5,minmax(0,1fr))}
+.narrow .tiles{grid-template-columns:repeat(var(--n),minmax(0,1fr))}
 .charts{grid-template-columns:repeat(3,1fr)}
 a{color:inherit;text-decoration:none}}
 """

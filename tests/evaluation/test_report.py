@@ -249,7 +249,14 @@ def test_the_report_is_current_until_a_stage_is_trained_or_left_unmeasured(tmp_p
     assert not report.is_current(run), "not measured"
 
 
-def test_large_pictures_become_small_ones(run):
+def test_the_head_of_the_page_shows_true_translations():
+    pets = FigureSheet("T", "C", ["Input", "cat", "dog"], sheet("x", ["a", "b", "c"], rows=2).rows, ["cat", "dog"])
+    opening = report_figures.opening({"translation": {}, "guided": {"translations": pets}})
+    assert re.findall(r"<figcaption>(.*?)</figcaption>", opening) == ["Input", "dog", "Input", "cat"]
+    assert report_figures.opening({"retrieval": {}}) is None
+
+
+def test_large_pictures_become_small_ones():
     large = np.zeros((160, 160, 3), np.uint8)
     assert report_figures.data_uri(large).startswith("data:image/jpeg")
     assert report_figures.data_uri(large[:32, :32]).startswith("data:image/png")
