@@ -88,6 +88,7 @@ border:1px solid var(--edge);color:var(--soft);font-size:.75rem}
 .pair{display:grid;grid-template-columns:1fr 1fr;gap:.2rem;min-width:0}
 .row-title{margin:0 0 .25rem;font-size:.85rem;line-height:1.3}
 .tiles{display:grid;grid-template-columns:repeat(auto-fill,minmax(4.6rem,1fr));gap:.45rem .4rem}
+.narrow .tiles{grid-template-columns:repeat(var(--n),minmax(0,1fr))}
 .tile{margin:0;min-width:0;max-width:10rem}
 .tile img{display:block;width:100%%;height:auto;border-radius:.3rem;background:var(--panel)}
 .sharp{image-rendering:pixelated}
@@ -109,7 +110,6 @@ footer{margin:3rem 0 1rem;padding-top:.8rem;border-top:1px solid var(--edge);col
 .narrow{grid-template-columns:repeat(var(--abreast),minmax(0,1fr))}
 .rows:not(.narrow)>.titled{display:grid;grid-template-columns:8.5rem 1fr;gap:1rem;align-items:center}
 .tiles{grid-template-columns:repeat(auto-fill,minmax(5.6rem,7.2rem))}
-.narrow .tiles{grid-template-columns:repeat(var(--n),minmax(0,1fr))}
 .long th:first-child{width:16rem}}
 @media screen and (max-width:38rem){
 thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%%)}
@@ -121,6 +121,7 @@ td:has(>.none){display:none}
 td::before{content:attr(data-label);flex:none;max-width:45%%;color:var(--soft);text-align:left}
 td .interval,.beside .interval{display:inline;margin-left:.4rem}
 .beside{text-align:right}
+.narrow figcaption{font-size:.63rem}
 .facts{grid-template-columns:1fr;gap:0}
 .facts dd{margin-bottom:.5rem}}
 @media print{
@@ -148,7 +149,6 @@ details::details-content{content-visibility:visible;block-size:auto;display:bloc
 .rows:not(.narrow)>.titled{display:grid;grid-template-columns:28mm 1fr;gap:3mm;align-items:center}
 .opening{grid-template-columns:repeat(6,1fr)}
 .tiles{grid-template-columns:repeat(auto-fill,minmax(15mm,17mm));gap:1.5mm}
-.narrow .tiles{grid-template-columns:repeat(var(--n),minmax(0,1fr))}
 .charts{grid-template-columns:repeat(3,1fr)}
 a{color:inherit;text-decoration:none}}
 """
