@@ -26,6 +26,8 @@ class Setting:
     low: float | None = None
     high: float | None = None
     choices: tuple[Any, ...] = ()
+    resumable: bool = False
+    """Whether a run may go on with another value: it changes no result."""
 
     def problem(self, value: Any) -> str | None:
         """Says in a few words what is wrong with `value`; None if nothing is."""
@@ -136,7 +138,10 @@ SETTINGS: dict[str, dict[str, Setting]] = {
         **_optimizer(steps=30_000, batch_size=16, learning_rate=1e-4),
         "neighbors": Setting(3, "retrieved images r of Eq. 9; 0 is the translation model", low=0),
         "content_cache_mb": Setting(
-            1024, "the gallery's contents are computed once if they take no more than this, MiB", low=0
+            1024, "the gallery's contents are computed once as far as they fit into this, MiB", low=0, resumable=True
+        ),
+        "content_cache_dtype": Setting(
+            "float32", "how cached contents are held: exactly, or rounded to float16", choices=("float32", "float16")
         ),
         "mode": Setting(
             "retrieved", "neighbours: the nearest ones, or random ones (paper Table 2)", choices=("retrieved", "random")
@@ -150,11 +155,29 @@ SETTINGS: dict[str, dict[str, Setting]] = {
             "devices: one, all of this machine's, or several machines by TF_CONFIG",
             choices=("auto", "one_device", "mirrored", "multi_worker"),
         ),
+        "precision": Setting(
+            "float32",
+            "what the networks compute in; weights, losses, norms and optimisers are float32 always",
+            choices=("float32", "mixed_bfloat16", "mixed_float16"),
+        ),
+        "jit_compile": Setting(
+            False, "compile the steps of translation and retrieval by XLA; guided looks names up, which XLA cannot"
+        ),
+        "steps_per_execution": Setting(
+            1, "steps between two returns to Python; signals and faults are seen only there", low=1
+        ),
+        "on_nan": Setting(
+            "stop",
+            "after a loss or gradient that is not finite: stop, or go back to the last checkpoint and on with other "
+            "random numbers, at most 3 times a stage",
+            choices=("stop", "rollback"),
+            resumable=True,
+        ),
         "log_every": Setting(100, "steps between two lines of history.csv", low=1),
         "checkpoint_every": Setting(500, "steps between two checkpoints", low=1),
         "sample_every": Setting(1000, "steps between two image grids", low=1),
-        "keep_checkpoints": Setting(3, "checkpoints kept a stage", low=1),
-        "tensorboard": Setting(True, "write TensorBoard event files"),
+        "keep_checkpoints": Setting(3, "checkpoints kept a stage", low=1, resumable=True),
+        "tensorboard": Setting(True, "write TensorBoard event files", resumable=True),
     },
 }
 
@@ -247,6 +270,13 @@ def differences(left: dict[str, Any], right: dict[str, Any]) -> list[str]:
             if mine.get(name) != other.get(name):
                 lines.append(f"{group}.{name}: {mine.get(name)} != {other.get(name)}")
     return lines
+
+
+def is_resumable(path: str) -> bool:
+    """Whether a run may go on with another value of the setting `group.name`."""
+    group, _, name = path.partition(".")
+    setting = SETTINGS.get(group, {}).get(name)
+    return setting is not None and setting.resumable
 
 
 def to_plain(config: ml_collections.ConfigDict) -> dict[str, Any]:

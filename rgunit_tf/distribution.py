@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Callable
+from typing import TypeVar
 
 import tensorflow as tf
 
+from rgunit_tf import cluster
 from rgunit_tf.errors import UserError
+
+T = TypeVar("T")
 
 
 def make_strategy(name: str = "auto") -> tf.distribute.Strategy:
@@ -19,13 +24,39 @@ def make_strategy(name: str = "auto") -> tf.distribute.Strategy:
         is set, else mirrored where there is more than one device, else one_device.
 
     Raises:
-      UserError: `multi_worker` without TF_CONFIG.
+      UserError: `multi_worker` without TF_CONFIG, or one that cannot be read.
     """
     if name == "auto":
         name = "multi_worker" if os.environ.get("TF_CONFIG") else "mirrored" if len(_devices()) > 1 else "one_device"
     if name == "multi_worker" and not os.environ.get("TF_CONFIG"):
         raise UserError("config.train.strategy=multi_worker needs the TF_CONFIG environment variable on each worker")
+    if name != "multi_worker" and cluster.workers() > 1:
+        raise UserError(
+            f"config.train.strategy={name}, but TF_CONFIG names {cluster.workers()} workers, who would write over "
+            "each other's files; unset TF_CONFIG, or give multi_worker"
+        )
     return _strategy(name)
+
+
+def barrier() -> None:
+    """Returns once every worker is here; at once where there is one."""
+    if cluster.workers() > 1:
+        strategy = _strategy("multi_worker")
+
+        def meet() -> tf.Tensor:
+            return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, tf.constant(1.0))
+
+        tf.function(lambda: strategy.run(meet))()
+
+
+def chief_first(make: Callable[[], T]) -> T:
+    """What `make` gives: the chief calls it, and the other workers once the chief is done, to find what it wrote."""
+    if cluster.is_chief():
+        result = make()
+        barrier()
+        return result
+    barrier()
+    return make()
 
 
 def _devices() -> list[str]:

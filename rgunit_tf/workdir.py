@@ -7,12 +7,13 @@ import fcntl
 import json
 import os
 import pathlib
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import ml_collections
 
-from rgunit_tf import atomic
+from rgunit_tf import atomic, cluster, provenance, storage
 from rgunit_tf import config as config_module
 from rgunit_tf.errors import UserError
 
@@ -24,12 +25,15 @@ STAGES = ("translation", "retrieval", "guided")
 """In the order in which they are trained; each needs the ones before it."""
 
 
+_DEFAULTS = config_module.to_plain(config_module.default_config())
+
+
 class Workdir:
     """The folder of one run.
 
-    `config.json`; a folder a stage with `checkpoints/`, `samples/`, `logs/`, `history.csv`, `export/<version>/` and,
-    once the stage is finished, `final/` (the averaged weights and how to build the model); `retrieval/gallery/`;
-    `evaluation/`.
+    `config.json` (the settings, and with which versions and data the run began); a folder a stage with `checkpoints/`,
+    `samples/`, `logs/`, `history.csv`, `export/<version>/` and, once the stage is finished, `final/` (the averaged
+    weights and how to build the model); `retrieval/gallery/`; `evaluation/`.
 
     Args:
       path: the folder; it need not exist yet.
@@ -45,29 +49,62 @@ class Workdir:
           UserError: the folder holds a run with another config; the message lists the differences.
         """
         plain = config_module.to_plain(config)
-        file = self.path / "config.json"
-        if not file.exists():
+        if cluster.is_chief() and not self._file.exists():
             self.path.mkdir(parents=True, exist_ok=True)
-            atomic.write_json(file, {"config": plain})
+            made_with = {"versions": provenance.versions(), "revision": provenance.revision()}
+            atomic.write_json(self._file, {"config": plain, "seed": config.train.seed, **made_with})
             return
-        differences = config_module.differences(self._read(), plain)
-        if differences:
+        self._wait_for_chief()
+        content = self._read()
+        # A setting that was added since the run began had its default then.
+        stored = {name: {**group, **content["config"].get(name, {})} for name, group in _DEFAULTS.items()}
+        differences = config_module.differences({**content["config"], **stored}, plain)
+        refused = [line for line in differences if not config_module.is_resumable(line.partition(":")[0])]
+        if refused:
             raise UserError(
-                f"{file} is of a run with another config ({'; '.join(differences)}); "
+                f"{self._file} is of a run with another config ({'; '.join(refused)}); "
                 "choose another --workdir, or give the same settings"
             )
+        if differences and cluster.is_chief():
+            atomic.write_json(self._file, {**content, "config": plain})
 
-    def _read(self) -> dict[str, dict[str, Any]]:
-        file = self.path / "config.json"
+    def claim_data(self, dataset: Dataset) -> None:
+        """Notes which data the run is trained on, or checks that they are still the same.
+
+        Raises:
+          UserError: they are not; a model half trained on other data would be nobody's.
+        """
+        content = self._read()
+        known = content.get("data_fingerprint")
+        if known is None and cluster.is_chief():
+            atomic.write_json(self._file, {**content, "data_fingerprint": dataset.fingerprint})
+        elif known not in (None, dataset.fingerprint):
+            raise UserError(
+                f"{self.path}: the data have changed since this run began (fingerprint {known}, now "
+                f"{dataset.fingerprint}); restore them, or choose another --workdir"
+            )
+
+    @property
+    def _file(self) -> pathlib.Path:
+        return self.path / "config.json"
+
+    def _wait_for_chief(self, seconds: float = 60.0) -> None:
+        """Gives the worker that writes time to claim the folder."""
+        end = time.monotonic() + seconds
+        while not cluster.is_chief() and not self._file.exists() and time.monotonic() < end:
+            time.sleep(0.2)
+
+    def _read(self) -> dict[str, Any]:
         try:
-            config = json.loads(file.read_text(encoding="utf-8"))["config"]
+            content = json.loads(self._file.read_text(encoding="utf-8"))
+            config = content["config"]
         except FileNotFoundError:
-            raise UserError(f"{file} is missing; --workdir must name the folder of a run") from None
+            raise UserError(f"{self._file} is missing; --workdir must name the folder of a run") from None
         except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
             config = None
         if not isinstance(config, dict) or not all(isinstance(settings, dict) for settings in config.values()):
-            raise UserError(f"{file} is damaged; restore it or start in another --workdir")
-        return config
+            raise UserError(f"{self._file} is damaged; restore it or start in another --workdir")
+        return content
 
     @property
     def config(self) -> ml_collections.ConfigDict:
@@ -77,7 +114,7 @@ class Workdir:
           UserError: there is none, or it is damaged.
         """
         config = config_module.default_config()
-        for group, settings in self._read().items():
+        for group, settings in self._read()["config"].items():
             for name, value in settings.items():
                 known = config_module.SETTINGS.get(group, {}).get(name)
                 try:
@@ -98,15 +135,37 @@ class Workdir:
         """
         if self.path.exists() and not self.path.is_dir():
             raise UserError(f"--workdir={self.path} is a file; name a folder")
-        self.path.mkdir(parents=True, exist_ok=True)
-        with open(self.path / ".lock", "w", encoding="utf-8") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise UserError(
-                    f"{self.path} is in use by another run; wait for it or choose another --workdir"
-                ) from None
+        if not cluster.is_chief():
+            # The chief holds it for all workers.
             yield
+            return
+        with self.writing():
+            self.path.mkdir(parents=True, exist_ok=True)
+            with open(self.path / ".lock", "w", encoding="utf-8") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise UserError(
+                        f"{self.path} is in use by another run; wait for it or choose another --workdir"
+                    ) from None
+                yield
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Turns what a full or read-only disk makes of the block into one line.
+
+        Raises:
+          UserError: nothing more can be written here; what was whole before still is.
+        """
+        try:
+            yield
+        except UserError:
+            raise
+        except Exception as error:
+            problem = storage.problem(error, self.path)
+            if problem is None:
+                raise
+            raise UserError(f"{problem}; the same command then goes on from the last checkpoint") from error
 
     def stage(self, name: str) -> pathlib.Path:
         """Folder of a stage."""

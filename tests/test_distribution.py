@@ -1,7 +1,9 @@
+import json
+
 import pytest
 import tensorflow as tf
 
-from rgunit_tf.distribution import make_strategy
+from rgunit_tf.distribution import barrier, chief_first, make_strategy
 from rgunit_tf.errors import UserError
 
 
@@ -28,3 +30,15 @@ def test_a_process_has_one_strategy():
 def test_several_workers_need_their_cluster():
     with pytest.raises(UserError, match="TF_CONFIG"):
         make_strategy("multi_worker")
+
+
+def test_a_cluster_needs_its_strategy(monkeypatch):
+    cluster = {"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(cluster))
+    with pytest.raises(UserError, match="names 2 workers"):
+        make_strategy("one_device")
+
+
+def test_one_worker_waits_for_nobody():
+    barrier()
+    assert chief_first(lambda: 3) == 3

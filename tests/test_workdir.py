@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+import types
 
 import pytest
 
@@ -36,6 +37,65 @@ def test_another_config_is_refused_with_the_differences(workdir):
     assert "guided.neighbors: 3 != 5; loss.cycle: 10.0 != 3.0" in str(error.value)
     assert "--workdir" in str(error.value) and "\n" not in str(error.value)
     assert (workdir.path / "config.json").read_bytes() == before
+
+
+def test_what_a_run_was_made_with_is_kept(workdir, root):
+    content = json.loads((workdir.path / "config.json").read_text())
+    assert content["seed"] == 0
+    assert set(content["versions"]) == {"python", "rgunit_tf", "tensorflow", "keras", "numpy", "scann"}
+    assert content["versions"]["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert content["versions"]["tensorflow"].startswith("2.")
+    if (root / ".git").exists():
+        head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=True)
+        assert content["revision"].rstrip("+") == head.stdout.strip()
+    else:
+        assert content["revision"] is None
+
+
+def test_other_versions_are_no_cause_for_refusing(workdir):
+    file = workdir.path / "config.json"
+    content = json.loads(file.read_text())
+    content.update(versions={"tensorflow": "1.0"}, revision="0" * 40)
+    file.write_text(json.dumps(content))
+    workdir.claim(settings.default_config())
+    assert json.loads(file.read_text()) == content
+
+
+def test_settings_that_change_no_result_may_change(workdir):
+    file = workdir.path / "config.json"
+    before = json.loads(file.read_text())
+    config = settings.default_config()
+    config.train.on_nan, config.train.keep_checkpoints, config.guided.content_cache_mb = "rollback", 5, 7
+    workdir.claim(config)
+    assert (workdir.config.train.on_nan, workdir.config.guided.content_cache_mb) == ("rollback", 7)
+    assert {**json.loads(file.read_text()), "config": None} == {**before, "config": None}
+    config.loss.kl = 3.0
+    with pytest.raises(UserError) as error:
+        workdir.claim(config)
+    assert "loss.kl: 0.1 != 3.0" in str(error.value) and "on_nan" not in str(error.value)
+
+
+def test_a_setting_that_was_added_later_had_its_default(workdir):
+    file = workdir.path / "config.json"
+    content = json.loads(file.read_text())
+    del content["config"]["train"]["precision"]
+    file.write_text(json.dumps(content))
+    config = settings.default_config()
+    workdir.claim(config)
+    config.train.precision = "mixed_bfloat16"
+    with pytest.raises(UserError, match=r"train\.precision: float32 != mixed_bfloat16"):
+        workdir.claim(config)
+
+
+def test_changed_data_are_refused(workdir):
+    data, others = types.SimpleNamespace(fingerprint="aaa"), types.SimpleNamespace(fingerprint="bbb")
+    workdir.claim_data(data)
+    workdir.claim_data(data)
+    workdir.claim(settings.default_config())
+    with pytest.raises(UserError, match="the data have changed since this run began") as error:
+        workdir.claim_data(others)
+    assert "aaa" in str(error.value) and "bbb" in str(error.value)
+    workdir.claim_data(data)
 
 
 @pytest.mark.parametrize("content", [b"", b'{"config": {', b"\xff\xfe\x00", b"[]", b'{"config": {"loss": 3}}', b"{}"])

@@ -17,7 +17,7 @@ from absl import flags, logging
 from rgunit_tf.cli import configs, usage
 from rgunit_tf.cli import flags as cli_flags
 from rgunit_tf.config import validate
-from rgunit_tf.errors import UserError
+from rgunit_tf.errors import RunError, UserError
 
 Main = Callable[[list[str]], int | None]
 
@@ -50,7 +50,8 @@ def call(main: Main, argv: Sequence[str], positional: bool = False) -> int:
       positional: whether arguments that are no flags are allowed.
 
     Returns:
-      0: done; 2: the user's mistake, one line on stderr; 128 + n: ended by signal n; 1: anything else.
+      0: done; 2: the user's mistake, one line on stderr; 128 + n: ended by signal n; 1: anything else, with a
+      traceback unless it is a RunError.
     """
     _quieten()
     name = _name(main, argv[0])
@@ -72,6 +73,9 @@ def call(main: Main, argv: Sequence[str], positional: bool = False) -> int:
     except UserError as error:
         _say(name, str(error))
         return 2
+    except RunError as error:
+        _say(name, str(error))
+        return 1
     except Interrupted as error:
         _say(name, f"ended by {error}")
         return 128 + error.number

@@ -9,7 +9,7 @@ from absl import flags, logging
 
 from rgunit_tf.cli import flags as cli_flags
 from rgunit_tf.cli import launcher
-from rgunit_tf.errors import UserError
+from rgunit_tf.errors import RunError, UserError
 
 _CONFIG = cli_flags.config()
 _WORKDIR = cli_flags.workdir(required=False)
@@ -24,6 +24,8 @@ def main(argv):
         print([_WORKDIR.value, _STAGE.value, config.loss.cycle])
     elif _DO.value == "mistake":
         raise UserError("photo.jpg: no such file;\ngive another")
+    elif _DO.value == "give_up":
+        raise RunError("step 7: cycle not finite")
     elif _DO.value == "fail":
         raise ValueError("a bug")
     elif _DO.value == "code":

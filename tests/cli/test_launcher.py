@@ -88,6 +88,10 @@ def test_a_bug_keeps_its_traceback_and_ends_with_1(run):
     assert "Traceback" in err and "ValueError: a bug" in err
 
 
+def test_a_run_that_cannot_go_on_is_one_line_and_code_1(run):
+    assert run("--do=give_up") == (1, "", "example_command: step 7: cycle not finite\n")
+
+
 def test_exit_code_of_main_is_kept(run):
     assert run("--do=code")[0] == 3
     assert run()[0] == 0
