@@ -2,6 +2,7 @@
 
 Each goes to <workdir>/<stage>/export/<version>/, the version being the next free number, and its folder is printed. The
 index `exact` runs on any server; `scann` is faster on large galleries and needs a server with ScaNN's ops.
+<workdir>/serving/ gets what a server is started with: models.config and batching.config.
 """
 
 from __future__ import annotations
@@ -15,6 +16,15 @@ _WORKDIR = flags.workdir()
 _STAGE = flags.stage()
 _INDEX = absl_flags.DEFINE_enum(
     "index", None, ["exact", "scann"], "index of the gallery inside (default: as config.retrieval.index says)"
+)
+_GALLERY_DTYPE = absl_flags.DEFINE_enum(
+    "gallery_dtype",
+    "float32",
+    ["float32", "float16"],
+    "how embeddings and contents of the gallery are stored; float16 halves them",
+)
+_MODELS_ROOT = absl_flags.DEFINE_string(
+    "models_root", "/models", "absolute path at which the server sees the workdir, for models.config"
 )
 
 
@@ -30,7 +40,8 @@ def main(argv: list[str]) -> None:
     from rgunit_tf.serving.export import export_stage
 
     for stage in stages:
-        print(export_stage(workdir, stage, _INDEX.value), flush=True)
+        options = {"gallery_dtype": _GALLERY_DTYPE.value, "models_root": _MODELS_ROOT.value}
+        print(export_stage(workdir, stage, _INDEX.value, **options), flush=True)
 
 
 def run() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pathlib
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from absl import logging
 from rgunit_tf import atomic
 from rgunit_tf.errors import UserError
 from rgunit_tf.retrieval.gallery import Gallery
+from rgunit_tf.serving import server_config, warmup
+from rgunit_tf.serving.half_precision import DTYPES, half_contents, half_gallery
 from rgunit_tf.serving.image_codec import MAX_PIXELS
 from rgunit_tf.serving.signatures import StageGraph
 from rgunit_tf.stages.guided import GuidedModel
@@ -25,6 +28,8 @@ FORMAT = 1
 """Version of `rgunit.json`; a reader refuses a newer one."""
 
 _CELEBA_WIDTH = 178
+# As much as a guided model keeps of its gallery's contents, unless told otherwise.
+_CONTENTS_MB = 1024
 
 
 def export(
@@ -33,12 +38,15 @@ def export(
     gallery: Gallery | None = None,
     index: str | None = None,
     crop_share: float = 1.0,
+    gallery_dtype: str = "float32",
+    max_pixels: int = MAX_PIXELS,
 ) -> pathlib.Path:
     """Writes `<directory>/<version>/saved_model.pb`, whole or not at all; the version is the next free number.
 
     The SavedModel needs TensorFlow and nothing else, and ScaNN's ops where `index` is `scann`. It holds the weights
     that the model holds now: enter `model.averaged_weights()` to export the averages of a model in training. Beside it
-    lies `assets.extra/rgunit.json`, which says what a client has to know: stage, attributes, sizes, gallery.
+    lie `assets.extra/rgunit.json`, which says what a client has to know (stage, attributes, sizes, gallery), and the
+    requests with which a server warms up.
 
     Args:
       model: a stage.
@@ -46,6 +54,8 @@ def export(
       gallery: what `retrieve` searches; None: there is no such signature. A guided model's own gallery has precedence.
       index: `exact` or `scann`; None: the gallery's own.
       crop_share: side of the centre crop of image files as a share of the shorter side, as in training.
+      gallery_dtype: `float32` or `float16`, which embeddings and contents of the gallery are stored as.
+      max_pixels: image files of more are refused before they are decoded.
 
     Returns:
       The version folder.
@@ -53,13 +63,22 @@ def export(
     Raises:
       UserError: an index that cannot be had, or one without a gallery.
     """
+    if gallery_dtype not in DTYPES:
+        raise UserError(f"gallery_dtype={gallery_dtype!r} must be one of {', '.join(DTYPES)}")
     if isinstance(model, GuidedModel) and model.gallery is not None:
         gallery = model.gallery
     if index is not None and gallery is None and not _is_translation(model):
         raise UserError(f"index={index!r} needs a gallery; give the one to search")
     if index is not None and gallery is not None and index != gallery.index.kind:
         gallery = gallery.with_index(index)
-    graph = StageGraph(model, None if _is_translation(model) else gallery, crop_share)
+    if _is_translation(model):
+        gallery = None
+    contents_of = None
+    if gallery is not None and gallery_dtype == "float16":
+        gallery = half_gallery(gallery)
+        if isinstance(model, GuidedModel) and model.neighbors:
+            contents_of = half_contents(model, _CONTENTS_MB)
+    graph = StageGraph(model, gallery, crop_share, max_pixels, contents_of)
     signatures = graph.signatures()
     module = tf.Module(name=model.name)
     # The variables that the signatures read, and no others: neither D nor optimisers.
@@ -69,15 +88,24 @@ def export(
 
 
 def export_stage(
-    workdir: Workdir, name: str, index: str | None = None, model: TranslationModel | RetrievalModel | None = None
+    workdir: Workdir,
+    name: str,
+    index: str | None = None,
+    model: TranslationModel | RetrievalModel | None = None,
+    gallery_dtype: str = "float32",
+    models_root: str = server_config.MODELS_ROOT,
 ) -> pathlib.Path:
     """Exports a finished stage of a workdir to `<stage>/export/<version>/`, decoding files as its config does.
+
+    The workdir's `serving/models.config` then lists it.
 
     Args:
       workdir: with its config.
       name: the stage.
       index: `exact` or `scann`; None: as `retrieval.index` of the config says.
       model: the stage's model with averaged weights, where the caller has it; otherwise it is loaded.
+      gallery_dtype: `float32` or `float16`.
+      models_root: absolute path at which a server sees the workdir.
 
     Raises:
       UserError: the stage is not finished, its files are damaged, or the index cannot be had.
@@ -89,7 +117,10 @@ def export_stage(
         _rebuild_gallery(workdir)
         model = model or workdir.load_stage(name)
         gallery = getattr(model, "gallery", None) or workdir.gallery()
-    return export(model, workdir.stage(name) / "export", gallery, index, _crop_share(workdir.config.data))
+    crop_share = _crop_share(workdir.config.data)
+    final = export(model, workdir.stage(name) / "export", gallery, index, crop_share, gallery_dtype)
+    server_config.write(workdir, models_root)
+    return final
 
 
 def _is_translation(model: TranslationModel | RetrievalModel) -> bool:
@@ -106,10 +137,19 @@ def _rebuild_gallery(workdir: Workdir) -> None:
 
 
 def _crop_share(data: Any) -> float:
-    """`data.crop` as a share of the shorter side: it is in pixels of CelebA's 178x218, for the avatars too."""
-    if data.source not in ("avatars", "celeba") or not 0 < data.crop < _CELEBA_WIDTH:
-        return 1.0
-    return data.crop / _CELEBA_WIDTH
+    """The crop as a share of the shorter side: `data.crop` is in pixels of CelebA's 178x218, for the avatars too."""
+    crop = data.crop if data.source in ("avatars", "celeba") else 0
+    if data.source == "tfrecord":
+        crop = _prepared_crop(pathlib.Path(data.root).expanduser() / "dataset.json")
+    return crop / _CELEBA_WIDTH if 0 < crop < _CELEBA_WIDTH else 1.0
+
+
+def _prepared_crop(manifest: pathlib.Path) -> int:
+    """The crop that `bin/prepare` noted for its files."""
+    try:
+        return int(json.loads(manifest.read_text(encoding="utf-8"))["crop"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{manifest}: the images' crop cannot be read ({error}); restore the data set") from None
 
 
 def _description(graph: StageGraph, signatures: dict[str, Any]) -> dict[str, Any]:
@@ -126,17 +166,19 @@ def _description(graph: StageGraph, signatures: dict[str, Any]) -> dict[str, Any
         "stage": graph.model.name,
         "schema": graph.translation.schema.to_dict(),
         "image_size": graph.image_size,
+        "attributes": graph.attributes,
         "style_dim": graph.style_dim,
         "crop_share": graph.crop_share,
-        "max_pixels": MAX_PIXELS,
+        "max_pixels": graph.max_pixels,
         "neighbors": graph.model.neighbors if guided else 0,
         "mode": graph.model.mode if guided else None,
-        "gallery": gallery and {"size": gallery.size, "index": gallery.index.kind},
+        "gallery": gallery
+        and {"size": gallery.size, "index": gallery.index.kind, "dtype": gallery.embeddings.dtype.name},
         "embedding_dim": graph.retrieval.network.embedding_dim if graph.retrieval is not None else None,
         "serving_default": default,
         "signatures": {
             name: {
-                "inputs": [spec.name for spec in tf.nest.flatten(function.structured_input_signature)],
+                "inputs": _input_names(function),
                 "outputs": sorted(function.structured_outputs),
             }
             for name, function in signatures.items()
@@ -144,6 +186,10 @@ def _description(graph: StageGraph, signatures: dict[str, Any]) -> dict[str, Any
         },
         "tensorflow": tf.__version__,
     }
+
+
+def _input_names(function: Any) -> list[str]:
+    return [spec.name for spec in tf.nest.flatten(function.structured_input_signature)]
 
 
 def _publish(
@@ -156,7 +202,10 @@ def _publish(
             with atomic.directory(final) as temporary:
                 with _quiet():
                     tf.saved_model.save(module, str(temporary), signatures)
-                atomic.write_json(temporary / "assets.extra" / "rgunit.json", description)
+                extra = temporary / "assets.extra"
+                atomic.write_json(extra / "rgunit.json", description)
+                inputs = {name: _input_names(function) for name, function in signatures.items()}
+                warmup.write(extra / warmup.FILE, description["stage"], inputs, description)
         except OSError:
             # Another export took the number meanwhile.
             if not final.exists():

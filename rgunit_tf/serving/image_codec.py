@@ -4,19 +4,19 @@ Follows `rgunit_tf.data.decoding` step by step (Pillow's reduced JPEG decoding, 
 shrinking, its two rounded passes of the bicubic filter), so that a picture gives the same pixels when it is served as
 when it is trained on. With Pillow 12.3, on synthetic pictures of 31x20 to 4000x3000 pixels and 200 photographs: at
 most 1 of 255 levels off, in less than 0.3 % of a picture's values (0.03 % of the photographs'). Pillow 13 makes the
-vertical pass first for some tall images, which then differ by up to 4 levels, 0.2 on average.
-
-Pillow's EXIF rotation is the exception: TensorFlow does not read EXIF. Clients turn such photographs upright first.
+vertical pass first for some tall images, which then differ by up to 4 levels, 0.2 on average. Photographs are turned
+upright as in training, by their EXIF or XMP data; damaged EXIF data, which training refuses, are ignored.
 """
 
 from __future__ import annotations
 
 import tensorflow as tf
 
+from rgunit_tf.serving.orientation import orientation, upright
 from rgunit_tf.serving.requests import after, require
 
 MAX_PIXELS = 50_000_000
-"""Larger images are refused before they are decoded; decoded pixels take 4 bytes each, for a moment 7."""
+"""Larger images are refused, unless said otherwise; decoded pixels take 4 bytes each, for a moment 7."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
@@ -27,24 +27,25 @@ _BICUBIC_SUPPORT = 1.5
 _PARALLEL = 4
 
 
-def decode_squares(encoded: tf.Tensor, size: int, crop_share: float = 1.0) -> tf.Tensor:
-    """Decodes files, crops the centre square and resizes with antialiasing.
+def decode_squares(encoded: tf.Tensor, size: int, crop_share: float = 1.0, max_pixels: int = MAX_PIXELS) -> tf.Tensor:
+    """Decodes files, turns them upright, crops the centre square and resizes with antialiasing.
 
     Args:
       encoded: string [B], JPEG (also greyscale and CMYK) or PNG (also greyscale, palette, transparent and 16-bit).
       size: side of the results, pixels.
       crop_share: side of the centre crop as a share of the image's shorter side.
+      max_pixels: images that claim more in their header are refused before they are decoded.
 
     Returns:
       uint8 [B, size, size, 3].
 
     Raises:
-      tf.errors.InvalidArgumentError: when run on bytes that are neither, damaged, or of more than `MAX_PIXELS`.
+      tf.errors.InvalidArgumentError: when run on bytes that are neither, damaged, or of more than `max_pixels`.
     """
 
     def decode(item: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
         position, content = item
-        return _decode_square(content, position, size, crop_share)
+        return _decode_square(content, position, size, crop_share, max_pixels)
 
     return tf.map_fn(
         decode,
@@ -59,15 +60,15 @@ def encode_png(images: tf.Tensor) -> tf.Tensor:
     return tf.map_fn(tf.io.encode_png, images, fn_output_signature=tf.TensorSpec([], tf.string))
 
 
-def _decode_square(encoded: tf.Tensor, position: tf.Tensor, size: int, crop_share: float) -> tf.Tensor:
+def _decode_square(encoded: tf.Tensor, position: tf.Tensor, size: int, crop_share: float, max_pixels: int) -> tf.Tensor:
     is_png = tf.strings.substr(encoded, 0, len(_PNG)) == _PNG
     is_jpeg = tf.strings.substr(encoded, 0, len(_JPEG)) == _JPEG
     known = require(is_png | is_jpeg, "image_bytes[{}] is neither a JPEG nor a PNG file", position)
     height, width = _dimensions(after([known], encoded), is_png)
     pixels = tf.cast(height, tf.int64) * tf.cast(width, tf.int64)
     bounded = require(
-        (height > 0) & (width > 0) & (pixels <= MAX_PIXELS),
-        f"image_bytes[{{}}] is {{}} by {{}} pixels; at most {MAX_PIXELS} in all are accepted",
+        (height > 0) & (width > 0) & (pixels <= max_pixels),
+        f"image_bytes[{{}}] is {{}} by {{}} pixels; at most {max_pixels} in all are accepted",
         position,
         width,
         height,
@@ -82,6 +83,9 @@ def _decode_square(encoded: tf.Tensor, position: tf.Tensor, size: int, crop_shar
     branches = [lambda ratio=ratio: _decode_jpeg(encoded, ratio) for ratio in _JPEG_RATIOS]
     image = tf.switch_case(tf.where(is_png, len(branches), level), [*branches, lambda: _decode_png(encoded)])
     shrink = tf.cast(tf.gather(_JPEG_RATIOS, level), tf.float32)
+    stored = orientation(encoded, is_png)
+    image = upright(image, stored)
+    height, width = tf.where(stored >= 5, width, height), tf.where(stored >= 5, height, width)
     corner = tf.cast((tf.stack([height, width]) - side) // 2, tf.float32)
     return _resize_square(image, corner / shrink, tf.cast(side, tf.float32) / shrink, size)
 

@@ -50,14 +50,24 @@ def checked_rows(
     return tf.ensure_shape(tensor, [None, *row])
 
 
-def checked_k(k: tf.Tensor, available: int) -> tf.Tensor:
-    """`k` as a scalar: one number, or the same number for each query, as batching servers and REST's rows have it."""
-    values = tf.reshape(k, [-1])
-    lowest, highest = tf.reduce_min(values), tf.reduce_max(values)
+def checked_counts(k: tf.Tensor, queries: tf.Tensor, available: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """How many neighbours each query asks for, int32 [B], and the largest of these, at least 1.
+
+    Args:
+      k: int32, one number for all, or [B], as REST's rows and servers that batch requests have it.
+      queries: [B, D].
+      available: images of the gallery.
+    """
+    values, batch = tf.reshape(k, [-1]), tf.shape(queries)[0]
+    count = tf.size(values)
     one = require(
-        (tf.size(values) > 0) & (lowest == highest), "k must be one number, the same for all queries, not {}", k
+        (count == 1) | (count == batch), "k must be one number, or one for each of {} queries, not {}", batch, k
     )
     fits = require(
-        (lowest >= 1) & (highest <= available), f"k must be from 1 to {available}, the size of the gallery, not {{}}", k
+        tf.reduce_all((values >= 1) & (values <= available)),
+        f"k must be from 1 to {available}, the size of the gallery, not {{}}",
+        k,
     )
-    return tf.reshape(after([one, fits], values)[:1], [])
+    values = after([one, fits], values)
+    widest = tf.reduce_max(tf.concat([values, [1]], 0))
+    return tf.cond(count == batch, lambda: values, lambda: tf.fill([batch], widest)), widest

@@ -13,9 +13,12 @@
 
 `image_bytes` and `mask_bytes` are string [B], JPEG or PNG in and PNG out; `images` uint8 [B, H, W, 3]; `attributes`
 float32 [B, K] of 0 and 1, or between them; `styles` and `noise` float32 [B, S]; `masks` float32 [B, H, W, 1] in
-[0, 1]; `embeddings` float32 [B, D]; `k` int32, one number; `ids` string [B, k]; `distances` float32 [B, k], the nearest
-first. B may be 0. Where attributes stand for a style it is the mean of their component of the prior, so that every
-answer depends on its request alone; other styles come from `sample_styles`.
+[0, 1]; `embeddings` float32 [B, D]; `k` int32, one number or [B]; `ids` string [B, k]; `distances` float32 [B, k], the
+nearest first. B may be 0. Where attributes stand for a style it is the mean of their component of the prior, so that
+every answer depends on its request alone; other styles come from `sample_styles`.
+
+A server that batches requests joins them along B, which all inputs must have: there `k` is [B]. Where it differs
+between rows the answer has as many columns as the largest; what a row did not ask for is "" at distance -1.
 """
 
 from __future__ import annotations
@@ -54,12 +57,20 @@ class StageGraph:
       model: a stage.
       gallery: what `retrieve` searches and a guided model is guided by; None: the signatures that need it are absent.
       crop_share: see `image_codec.decode_squares`.
+      max_pixels: likewise.
+      contents_of: what looks up the contents of gallery rows for a guided model; None: the model's own.
     """
 
     def __init__(
-        self, model: TranslationModel | RetrievalModel, gallery: Gallery | None = None, crop_share: float = 1.0
+        self,
+        model: TranslationModel | RetrievalModel,
+        gallery: Gallery | None = None,
+        crop_share: float = 1.0,
+        max_pixels: int = image_codec.MAX_PIXELS,
+        contents_of: Callable[[tf.Tensor], tf.Tensor] | None = None,
     ):
-        self.model, self.gallery, self.crop_share = model, gallery, crop_share
+        self.model, self.gallery, self.crop_share, self.max_pixels = model, gallery, crop_share, max_pixels
+        self._contents_of = contents_of or getattr(model, "contents_of", None)
         self.translation = model.translation if isinstance(model, RetrievalModel) else model
         self.retrieval = model if isinstance(model, RetrievalModel) else getattr(model, "retrieval", None)
         self.image_size, self.attributes = self.translation.image_size, self.translation.schema.size
@@ -147,7 +158,7 @@ class StageGraph:
     # Shared parts
 
     def _decoded_files(self, image_bytes: tf.Tensor) -> tf.Tensor:
-        return image_codec.decode_squares(image_bytes, self.image_size, self.crop_share)
+        return image_codec.decode_squares(image_bytes, self.image_size, self.crop_share, self.max_pixels)
 
     def _encoded(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         return self._content(images), *self.translation.style_encoder(images)
@@ -161,19 +172,22 @@ class StageGraph:
         """Eq. 9 with neighbours from the exported gallery, whose index may differ from the model's."""
         if not isinstance(self.model, GuidedModel) or not self.model.neighbors:
             return content
+        return self.model.fusion(content, self._contents_of(self.neighbor_rows(content, styles)))
+
+    def neighbor_rows(self, content: tf.Tensor, styles: tf.Tensor) -> tf.Tensor:
+        """Gallery rows that guide the translation of content [B, h, w, C] to styles [B, S]; int32 [B, r]."""
         if self.model.mode == "random":
-            rows = self.model.neighbor_rows(content, styles, None)
-        else:
-            queries = self.retrieval.embed(content, styles)
-            _, rows = self.gallery.search_rows(queries, self.model.neighbors)
-        return self.model.fusion(content, self.model.contents_of(rows))
+            return self.model.neighbor_rows(content, styles, None)
+        return self.gallery.search_rows(self.retrieval.embed(content, styles), self.model.neighbors)[1]
 
     def _embedded(self, images: tf.Tensor, styles: tf.Tensor) -> tf.Tensor:
         return self.retrieval.embed(self._content(images), styles)
 
     def _found(self, queries: tf.Tensor, k: tf.Tensor) -> Tensors:
-        ids, distances = self.gallery.search(queries, requests.checked_k(k, self.gallery.size))
-        return {"ids": ids, "distances": distances}
+        counts, widest = requests.checked_counts(k, queries, self.gallery.size)
+        ids, distances = self.gallery.search(queries, widest)
+        wanted = tf.range(widest) < counts[:, tf.newaxis]
+        return {"ids": tf.where(wanted, ids, ""), "distances": tf.where(wanted, distances, -1.0)}
 
     # Checks of inputs
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import wire
 
-_DTYPES = {"float32": 1, "int32": 3, "uint8": 4, "string": 7, "int64": 9}
+_DTYPES = {"float32": 1, "float64": 2, "int32": 3, "uint8": 4, "string": 7, "int64": 9, "bool": 10}
 _NAMES = {value: key for key, value in _DTYPES.items()}
 _STRING_BYTES = 24
 _P = ctypes.c_void_p

@@ -17,15 +17,16 @@ SIZE, GALLERY, NEIGHBORS = 16, 12, 2
 HERE = pathlib.Path(__file__).resolve().parent
 
 
-def _load_wire() -> Any:
-    """`wire.py` beside this file, which the processes import too; the tests' folders are no packages."""
-    spec = importlib.util.spec_from_file_location("wire", HERE / "wire.py")
+def _load(name: str) -> Any:
+    """A module beside this file; the tests' folders are no packages."""
+    spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-wire = _load_wire()
+# The processes import it too.
+wire = _load("wire")
 
 
 class Stages(NamedTuple):
@@ -66,6 +67,7 @@ def exports(stages, tmp_path_factory) -> dict[str, pathlib.Path]:
         "guided": export(stages.guided, folder / "guided"),
         "retrieval_scann": export(stages.retrieval, folder / "retrieval_scann", stages.gallery, "scann"),
         "guided_scann": export(stages.guided, folder / "guided_scann", index="scann"),
+        "guided_half": export(stages.guided, folder / "guided_half", gallery_dtype="float16"),
     }
 
 
@@ -117,6 +119,11 @@ class Server:
             raise RequestError(answer["error"])
         return {name: wire.unpack(packed) for name, packed in answer["outputs"].items()}
 
+    def memory_mib(self) -> float:
+        """What the process holds in memory now."""
+        pages = int(pathlib.Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
     def close(self) -> None:
         self._process.stdin.close()
         self._process.wait(timeout=60)
@@ -155,6 +162,49 @@ def server(request, exports):
     process = Server(request.param, exports)
     yield process
     process.close()
+
+
+@pytest.fixture(scope="session")
+def cc_server(exports):
+    """A process of the C++ loader for tests that look at one alone."""
+    process = Server("cc", exports)
+    yield process
+    process.close()
+
+
+class Fuzzed(NamedTuple):
+    """How many requests were answered and refused, and by how much the process grew meanwhile."""
+
+    answered: int
+    refused: int
+    grown_mib: float
+
+
+@pytest.fixture
+def fuzzed(cc_server, images, attributes):
+    """Sends generated requests; each must be answered or refused with a message, and good ones as before."""
+    fuzz = _load("fuzz")
+
+    def run(count: int, seed: int) -> Fuzzed:
+        rng = np.random.default_rng(seed)
+        good = cc_server.ask("guided", "translate", images=images, attributes=attributes)
+        outcomes, memory = {"answered": 0, "refused": 0}, []
+        for number in range(count):
+            model, signature, inputs = fuzz.request(rng)
+            try:
+                outputs = cc_server.ask(model, signature, **inputs)
+                outcomes["answered"] += 1
+                assert len({len(value) for value in outputs.values()}) == 1
+            except RequestError as error:
+                outcomes["refused"] += 1
+                assert str(error).startswith("code 3: "), (number, signature, str(error))
+            if number % max(count // 20, 1) == 0:
+                memory.append(cc_server.memory_mib())
+                again = cc_server.ask("guided", "translate", images=images, attributes=attributes)
+                assert (again["images"] == good["images"]).all()
+        return Fuzzed(**outcomes, grown_mib=memory[-1] - memory[len(memory) // 5])
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -109,7 +109,8 @@ def test_one_dimension_too_few_or_too_many(server, refused, images, attributes):
         (0, "k must be from 1 to 12"),
         (-3, "k must be from 1 to 12"),
         (13, "k must be from 1 to 12, the size of the gallery, not 13"),
-        ([2, 2, 3], "k must be one number, the same for all queries"),
+        ([2, 2, 13], "k must be from 1 to 12"),
+        ([2, 2], r"k must be one number, or one for each of 3 queries, not \[2 2\]"),
         ([], "k must be one number"),
     ],
 )

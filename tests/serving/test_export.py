@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from absl import flags
 
-from rgunit_tf import GuidedModel, default_config
+from rgunit_tf import Gallery, GuidedModel, default_config
 from rgunit_tf.cli import export as command
 from rgunit_tf.cli import launcher
 from rgunit_tf.errors import UserError
@@ -67,7 +67,7 @@ def test_the_description_suffices_for_a_client(exports, schema):
     description = described(exports["guided_scann"])
     assert description["stage"] == "guided" and description["schema"] == schema.to_dict()
     assert description["image_size"] == 16 and description["style_dim"] == 40 and description["neighbors"] == 2
-    assert description["gallery"] == {"size": 12, "index": "scann"}
+    assert description["gallery"] == {"size": 12, "index": "scann", "dtype": "float32"}
     assert described(exports["guided"])["gallery"]["index"] == "exact"
     assert described(exports["translation"])["gallery"] is None
 
@@ -164,7 +164,50 @@ def test_the_command_exports_every_finished_stage(workdir, stages, images, attri
 def test_the_command_exports_one_stage_with_another_index(workdir, capsys):
     arguments = ["export", f"--workdir={workdir.path}", "--stage=retrieval", "--index=scann"]
     assert launcher.call(command.main, arguments) == 0
-    assert described(pathlib.Path(capsys.readouterr().out.strip()))["gallery"] == {"size": 12, "index": "scann"}
+    assert described(pathlib.Path(capsys.readouterr().out.strip()))["gallery"] == {
+        "size": 12,
+        "index": "scann",
+        "dtype": "float32",
+    }
+
+
+def test_the_command_halves_the_gallery_and_lists_the_models(workdir, capsys):
+    arguments = ["export", f"--workdir={workdir.path}", "--stage=guided", "--gallery_dtype=float16", "--models_root=/m"]
+    assert launcher.call(command.main, arguments) == 0
+    folder = pathlib.Path(capsys.readouterr().out.strip())
+    assert described(folder)["gallery"] == {"size": 12, "index": "exact", "dtype": "float16"}
+    assert 'base_path: "/m/guided/export"' in (workdir.path / "serving" / "models.config").read_text()
+
+
+def test_the_crop_of_prepared_images_is_that_of_their_manifest(workdir, stages, tmp_path, monkeypatch):
+    config = workdir.config
+    config.data.source, config.data.root = "tfrecord", str(tmp_path)
+    monkeypatch.setattr(Workdir, "config", config)
+    with pytest.raises(UserError, match=r"dataset\.json: the images' crop cannot be read"):
+        export_stage(workdir, "translation", model=stages.translation)
+    for crop, share in ((89, 0.5), (0, 1.0)):
+        (tmp_path / "dataset.json").write_text(json.dumps({"crop": crop}))
+        assert described(export_stage(workdir, "translation", model=stages.translation))["crop_share"] == share
+
+
+def test_ids_are_names_of_files(stages, tmp_path):
+    """A client that knows `data.root` can open what was retrieved."""
+    from PIL import Image
+
+    from rgunit_tf import data
+
+    for number in range(12):
+        path = tmp_path / "train" / ("cat" if number % 2 else "dog") / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (16, 16), (number * 20, 9, 9)).save(path)
+    dataset = data.load("folder", root=tmp_path, image_size=16)
+    gallery = Gallery.build(stages.retrieval, dataset.train)
+    path = stages.retrieval.export(tmp_path / "export", gallery)
+    retrieve = tf.saved_model.load(str(path)).signatures["retrieve"]
+    batch = next(iter(dataset.train.batches(4, training=False)))
+    pixels = tf.cast(tf.round((batch["image"] + 1.0) * 127.5), tf.uint8)
+    found = retrieve(images=pixels, attributes=tf.zeros([len(pixels), 5]), k=tf.constant(3))
+    assert all((tmp_path / name.decode()).is_file() for name in found["ids"].numpy().ravel())
 
 
 def test_a_deleted_gallery_is_built_again(workdir, stages, monkeypatch):

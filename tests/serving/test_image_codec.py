@@ -118,6 +118,16 @@ def test_photographs(decoder, shared_data):
     assert difference.max() <= 6 and difference.mean() < 0.05
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_the_bound_of_pixels_is_a_setting(kind):
+    content = tf.constant([encode(picture(20, 11), kind)])
+    assert image_codec.decode_squares(content, 16, max_pixels=220).shape == (1, 16, 16, 3)
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match=r"image_bytes\[0\] is 20 by 11 pixels; at most 219 in all"
+    ):
+        image_codec.decode_squares(content, 16, max_pixels=219)
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_encoded_pngs_are_lossless(channels):
     images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, channels), np.uint8)

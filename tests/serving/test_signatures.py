@@ -104,13 +104,13 @@ def test_embed_and_retrieve(server, stages, images, attributes, name, count, as_
     images, attributes = images[:count], attributes[:count]
     embeddings = server.ask(name, "embed", images=images, attributes=attributes)["embeddings"]
     assert embeddings.shape == (count, 20)
-    if as_vector and not count:
-        pytest.skip("without queries there is no k for each")
     k = np.full(count, 4, np.int32) if as_vector else np.int32(4)
     found = server.ask(name, "retrieve", images=images, attributes=attributes, k=k)
-    assert found["ids"].shape == found["distances"].shape == (count, 4)
     if not count:
+        # Where no query says how many, one column is left.
+        assert found["ids"].shape == found["distances"].shape == (0, 1 if as_vector else 4)
         return
+    assert found["ids"].shape == found["distances"].shape == (count, 4)
     expected = stages.retrieval.embed_query(scaled(images), mean_styles(stages, attributes)).numpy()
     np.testing.assert_allclose(embeddings, expected, atol=TOLERANCE)
     distances = np.linalg.norm(expected[:, None] - stages.gallery.embeddings.numpy(), axis=-1)
@@ -128,6 +128,16 @@ def test_retrieve_bytes_finds_what_retrieve_finds(server, images, attributes, na
     by_image = server.ask(name, "retrieve", images=images, attributes=attributes, k=np.int32(k))
     assert by_file["ids"].shape == (3, k) and (by_file["ids"] == by_image["ids"]).all()
     np.testing.assert_allclose(by_file["distances"], by_image["distances"], atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("name", ["retrieval", "guided_scann"])
+def test_queries_that_ask_for_different_numbers(server, images, attributes, name):
+    """As where a server joins the requests of several clients."""
+    found = server.ask(name, "retrieve", images=images, attributes=attributes, k=np.array([2, 12, 1], np.int32))
+    whole = server.ask(name, "retrieve", images=images, attributes=attributes, k=np.int32(12))
+    for row, count in enumerate([2, 12, 1]):
+        assert (found["ids"][row, :count] == whole["ids"][row, :count]).all()
+        assert (found["ids"][row, count:] == b"").all() and (found["distances"][row, count:] == -1.0).all()
 
 
 def test_the_neighbors_guide_the_served_model(server, images, attributes):
