@@ -109,7 +109,10 @@ class UpsampleConvolution(tf.keras.layers.Layer):
 
     def build(self, shape: tf.TensorShape) -> None:
         """Adds kernel [5, 5, C, F] and bias [F]."""
-        self.kernel = self.add_weight("kernel", (5, 5, shape[-1], self.filters), initializer=_INITIALIZER)
+        # Not cast under mixed precision before its taps are summed.
+        self.kernel = self.add_weight(
+            "kernel", (5, 5, shape[-1], self.filters), initializer=_INITIALIZER, experimental_autocast=False
+        )
         self.bias = self.add_weight("bias", (self.filters,), initializer="zeros")
 
     def small_kernel(self) -> tf.Tensor:

@@ -1,63 +1,44 @@
-"""What happens between steps: checkpoints, the history file, the progress bar, and stopping on request."""
+"""What happens between steps: checkpoints, the history file and the progress bar."""
 
 from __future__ import annotations
 
 import csv
 import pathlib
-import signal
-import sys
-from types import FrameType
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from rgunit_tf import atomic
+from rgunit_tf import atomic, cluster
+from rgunit_tf.stages.checkpoints import CheckpointFolder
+from rgunit_tf.stages.stopping import StopRequest
 
 
 class Checkpoints(tf.keras.callbacks.Callback):
     """Saves everything a resumed run needs, every so many steps and when a signal asks to stop.
 
     Args:
-      manager: of the stage's checkpoint.
+      folder: where to.
       every: steps between two checkpoints; one is written at the end of the epoch (logged steps) that reaches them.
+      stop: the request to stop; it is answered after the step in which it came.
     """
 
-    def __init__(self, manager: tf.train.CheckpointManager, every: int):
+    def __init__(self, folder: CheckpointFolder, every: int, stop: StopRequest):
         super().__init__()
-        self.manager, self.every = manager, every
-        self._stop_signal: int | None = None
-        self._previous: dict[int, Any] = {}
+        self.folder, self.every, self.stop = folder, every, stop
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Catches SIGTERM and SIGINT, to save before stopping."""
+        """Notes the step from which training goes on."""
         self._seen = int(self.model.step.numpy())
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self._previous[number] = signal.signal(number, self._remember)
-
-    def _remember(self, number: int, frame: FrameType | None) -> None:
-        del frame
-        self._stop_signal = number
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Saves and leaves where a signal came."""
-        if self._stop_signal is None:
-            return
-        self.save()
-        step = int(self.model.step.numpy())
-        name = signal.Signals(self._stop_signal).name
-        sys.stderr.write(f"{name}: saved at step {step}; the same command goes on from there\n")
-        raise SystemExit(128 + self._stop_signal)
+        """Saves and leaves where a signal came; a worker that is not the chief stays until the chief leaves."""
+        if self.stop.number is not None and cluster.is_chief():
+            self.save()
+            self.stop.leave(f"saved at step {int(self.model.step.numpy())}")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Saves where it is time to; refuses to save weights after a loss that is no number."""
-        wrong = [name for name, value in (logs or {}).items() if not np.isfinite(value)]
-        if wrong:
-            raise FloatingPointError(
-                f"step {int(self.model.step.numpy())}: {', '.join(wrong)} is not finite; "
-                f"the last good checkpoint is {self.manager.latest_checkpoint}"
-            )
+        """Saves where it is time to."""
         step = int(self.model.step.numpy())
         if step // self.every > self._seen // self.every:
             self.save()
@@ -65,12 +46,7 @@ class Checkpoints(tf.keras.callbacks.Callback):
 
     def save(self) -> None:
         """Writes a checkpoint of the present step."""
-        self.manager.save(checkpoint_number=int(self.model.step.numpy()))
-
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Gives the signals back."""
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
+        self.folder.save(int(self.model.step.numpy()))
 
 
 class History(tf.keras.callbacks.Callback):
@@ -87,7 +63,8 @@ class History(tf.keras.callbacks.Callback):
             return
         with open(self.path, newline="", encoding="utf-8") as file:
             rows = list(csv.reader(file))
-        kept = [row for row in rows[1:] if row and row[0].isdigit() and int(row[0]) <= int(self.model.step.numpy())]
+        whole = [row for row in rows[1:] if len(row) == len(rows[0]) and row[0].isdigit()]
+        kept = [row for row in whole if int(row[0]) <= int(self.model.step.numpy())]
         with atomic.path(self.path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([*rows[:1], *kept])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +15,7 @@ from rgunit_tf.stages.retrieval import RetrievalModel
 from rgunit_tf.stages.translation import TranslationModel
 
 MODES = ("retrieved", "random")
+CACHE_DTYPES = ("float32", "float16")
 
 
 class GuidedModel(TranslationModel):
@@ -30,11 +30,12 @@ class GuidedModel(TranslationModel):
       gallery: the images to retrieve from.
       neighbors: r of Eq. 9; with 0 the model is the translation model.
       mode: `retrieved`, or `random` images in the neighbours' place (paper Table 2).
-      content_cache_mb: the gallery's contents are computed once and held if they take no more than this, MiB;
-        otherwise neighbours are encoded anew each time.
+      content_cache_mb: the gallery's contents are computed once and held as far as they fit into this, MiB; images
+        beyond it are encoded each time they are retrieved.
+      content_cache_dtype: `float32` holds contents as they were computed; `float16` twice as many, rounded.
 
     Raises:
-      UserError: more neighbours than the gallery has besides an image itself, or an unknown mode.
+      UserError: more neighbours than the gallery has besides an image itself, or an unknown mode or dtype.
     """
 
     def __init__(
@@ -44,8 +45,11 @@ class GuidedModel(TranslationModel):
         gallery: Gallery | None,
         neighbors: int = 3,
         mode: str = "retrieved",
-        content_cache_mb: int = 1024,
+        content_cache_mb: float = 1024,
+        content_cache_dtype: str = "float32",
     ):
+        if content_cache_dtype not in CACHE_DTYPES:
+            raise UserError(f"content_cache_dtype={content_cache_dtype!r}; known: {', '.join(CACHE_DTYPES)}")
         if mode not in MODES:
             raise UserError(f"mode={mode!r}; known: {', '.join(MODES)}")
         if neighbors and gallery is None:
@@ -76,7 +80,17 @@ class GuidedModel(TranslationModel):
             side = self.image_size // self.content_encoder.stride
             content = tf.zeros((1, side, side, self.fusion.channels))
             self.fusion(content, tf.stack([content] * neighbors, 1))
-        self._cached_contents = self._cache_contents(content_cache_mb) if neighbors else None
+        self._cached_contents = self._cache_contents(content_cache_mb, content_cache_dtype) if neighbors else None
+
+    def compile(self, *args: Any, jit_compile: bool | None = None, **kwargs: Any) -> None:
+        """As `TranslationModel.compile`.
+
+        Raises:
+          UserError: XLA is asked for; it has no kernel for the look-up of names, nor for ScaNN.
+        """
+        if jit_compile and self.neighbors:
+            raise UserError("jit_compile=True: a guided model with neighbors cannot be compiled by XLA; leave it out")
+        super().compile(*args, jit_compile=jit_compile, **kwargs)
 
     @property
     def gallery(self) -> Gallery | None:
@@ -87,17 +101,20 @@ class GuidedModel(TranslationModel):
     def _copied_parts(model: TranslationModel) -> list[tf.keras.Model]:
         return [model.content_encoder, model.style_encoder, model.decoder, model.discriminator]
 
-    def _cache_contents(self, budget_mb: int) -> Callable[[tf.Tensor], tf.Tensor] | None:
-        """What looks rows up in the gallery's contents; None where those take more than the budget."""
+    def _cache_contents(self, budget_mb: float, dtype: str) -> Callable[[], tf.Variable] | None:
+        """Gives the contents of the gallery's first rows, as many as the budget holds; None where it holds none."""
         side = self.image_size // self.content_encoder.stride
-        if self.gallery.size * side * side * self.fusion.channels * 4 > budget_mb * 2**20:
+        held = tf.as_dtype("float16" if dtype == "float16" else self.content_encoder.compute_dtype)
+        count = min(self.gallery.size, int(budget_mb * 2**20) // (side * side * self.fusion.channels * held.size))
+        if not count:
             return None
         encode = tf.function(self._encode_rows, reduce_retracing=True)
-        starts = range(0, self.gallery.size, 64)
-        contents = [encode(tf.range(start, min(start + 64, self.gallery.size))) for start in starts]
+        starts = range(0, count, 64)
+        contents = [tf.cast(encode(tf.range(start, min(start + 64, count))), held) for start in starts]
         # A variable, since a constant would become part of the exported graph, which may not exceed 2 GiB; behind a
         # function, since Keras would count a variable of its own among the model's weights.
-        return functools.partial(tf.gather, tf.Variable(tf.concat(contents, 0), trainable=False, name="contents"))
+        variable = tf.Variable(tf.concat(contents, 0), trainable=False, name="contents")
+        return lambda: variable
 
     @property
     def trained_variables(self) -> list[tf.Variable]:
@@ -140,11 +157,21 @@ class GuidedModel(TranslationModel):
         return self.neighbor_rows(self.content_encoder(images), styles, ids)
 
     def contents_of(self, rows: tf.Tensor) -> tf.Tensor:
-        """Contents of gallery rows: int32 [B, r] -> float32 [B, r, h, w, C]."""
-        if self._cached_contents is not None:
-            return self._cached_contents(rows)
-        contents = self._encode_rows(tf.reshape(rows, (-1,)))
+        """Contents of gallery rows: int32 [B, r] -> float [B, r, h, w, C], in the precision of the encoder."""
+        flat = tf.reshape(rows, (-1,))
+        if self._cached_contents is None:
+            contents = self._encode_rows(flat)
+        elif self._cached_contents().shape[0] == self.gallery.size:
+            contents = self._cached(flat)
+        else:
+            cached = self._cached_contents().shape[0]
+            missing = tf.where(flat >= cached)
+            encoded = self._encode_rows(tf.gather_nd(flat, missing))
+            contents = tf.tensor_scatter_nd_update(self._cached(tf.minimum(flat, cached - 1)), missing, encoded)
         return tf.reshape(contents, (-1, self.neighbors, *contents.shape[1:]))
+
+    def _cached(self, rows: tf.Tensor) -> tf.Tensor:
+        return tf.cast(tf.gather(self._cached_contents(), rows), self.content_encoder.compute_dtype)
 
     def _encode_rows(self, rows: tf.Tensor) -> tf.Tensor:
         images = tf.cast(self.gallery.images(rows), tf.float32) / 127.5 - 1.0

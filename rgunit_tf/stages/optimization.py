@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import types
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import tensorflow as tf
+
+from rgunit_tf.stages.precision import LossScale
 
 
 class AdamW(tf.keras.optimizers.AdamW):
@@ -16,22 +19,54 @@ class AdamW(tf.keras.optimizers.AdamW):
     bound by the number of kernels.
     """
 
+    gate: tf.Tensor | None = None
+    """Bool scalar; where it is False an update changes nothing, moments, averages and the count of updates included.
+
+    It acts through the scalars of the update (learning rate 0, decays 1), so that a device need not wait for it; the
+    gradients must then be 0.
+    """
+
+    def _gated(self, value: tf.Tensor | float, still: float) -> tf.Tensor | float:
+        return value if self.gate is None else tf.where(self.gate, value, still)
+
     def update_step(self, gradient: tf.Tensor, variable: tf.Variable) -> None:
-        """One Adam update of `variable` (Kingma and Ba 2015); weight decay is applied by the base class."""
+        """One update of `variable`: decoupled weight decay, then Adam (Kingma and Ba 2015)."""
         index = self._index_dict[self._var_key(variable)]
         step = tf.cast(self.iterations + 1, variable.dtype)
+        rate = self._gated(tf.cast(self.learning_rate, variable.dtype), 0.0)
+        if self._use_weight_decay(variable):
+            variable.assign_sub(variable * tf.cast(self.weight_decay, variable.dtype) * rate)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=self._momentums[index].handle,
             v=self._velocities[index].handle,
             beta1_power=tf.pow(tf.cast(self.beta_1, variable.dtype), step),
             beta2_power=tf.pow(tf.cast(self.beta_2, variable.dtype), step),
-            lr=tf.cast(self.learning_rate, variable.dtype),
-            beta1=tf.cast(self.beta_1, variable.dtype),
-            beta2=tf.cast(self.beta_2, variable.dtype),
+            lr=rate,
+            beta1=self._gated(tf.cast(self.beta_1, variable.dtype), 1.0),
+            beta2=self._gated(tf.cast(self.beta_2, variable.dtype), 1.0),
             epsilon=tf.cast(self.epsilon, variable.dtype),
             grad=gradient,
         )
+
+    def _apply_weight_decay(self, variables: Sequence[tf.Variable]) -> None:
+        """Nothing: `update_step` does it."""
+
+    def _update_model_variables_moving_average(self, var_list: Sequence[tf.Variable]) -> None:
+        kept, new = self._gated(self.ema_momentum, 1.0), self._gated(1 - self.ema_momentum, 0.0)
+
+        def update(average: tf.Variable, variable: tf.Variable) -> None:
+            average.assign(kept * average + new * variable)
+
+        for variable in var_list:
+            average = self._model_variables_moving_average[self._index_dict[self._var_key(variable)]]
+            self._distribution_strategy.extended.update(average, update, args=(variable,), group=False)
+
+    def _distributed_apply_gradients_fn(self, distribution, grads_and_vars, **kwargs):
+        result = super()._distributed_apply_gradients_fn(distribution, grads_and_vars, **kwargs)
+        if self.gate is not None:
+            self.iterations.assign_sub(tf.cast(~self.gate, self.iterations.dtype))
+        return result
 
     def finalize_variable_values(self, var_list: Sequence[tf.Variable]) -> None:
         """Leaves the weights as they are: training may go on; `averaged` swaps the averages in where wanted."""
@@ -61,26 +96,72 @@ def make_optimizer(settings: types.SimpleNamespace, average: bool) -> AdamW:
         use_ema=average,
         ema_momentum=settings.ema_momentum,
         ema_overwrite_frequency=None,
+        # Where there is a GPU Keras would compile each update by itself, which the fused kernel does without, and which
+        # could not see the gate.
+        jit_compile=False,
     )
     # The whole last part of the name: "scale" alone would exempt everything below `scale_discriminator`.
     optimizer.exclude_from_weight_decay(var_names=[r"(^|/)(bias|scale|shift)(/replica_\d+)?:\d+$"])
     return optimizer
 
 
-def apply_clipped(
-    optimizer: AdamW, gradients: Sequence[tf.Tensor], variables: Sequence[tf.Variable], clip_norm: float
-) -> tf.Tensor:
-    """Sums gradients over replicas, clips them by their global norm and updates; returns the norm before clipping.
+class Update(NamedTuple):
+    """What one optimiser does in a step.
 
-    Gradients must come from a loss already divided by the number of replicas, so that their sum is the gradient of
-    the mean over the global batch.
+    Attributes:
+      optimizer: an `AdamW`, or another whose update by a gradient of 0 changes nothing.
+      loss: float32 scalar, divided by the number of replicas.
+      gradients: of `loss`, one a variable.
+      variables: what is updated.
     """
+
+    optimizer: tf.keras.optimizers.Optimizer
+    loss: tf.Tensor
+    gradients: Sequence[tf.Tensor]
+    variables: Sequence[tf.Variable]
+
+
+def apply_clipped(
+    updates: Sequence[Update], clip_norm: float, applied: tf.Variable, loss_scale: LossScale | None = None
+) -> tuple[list[tf.Tensor], tf.Tensor]:
+    """Sums gradients over replicas, clips those of each update by their global norm, and applies all or none of them.
+
+    None is applied where a loss or a norm is not finite, and none after that: the state stays that of the last good
+    step until `applied` is set to 1 again. No device waits for the verdict.
+
+    Args:
+      updates: of one step.
+      clip_norm: largest global norm.
+      applied: float32 scalar variable, 1 as long as updates are applied; set to 0 here.
+      loss_scale: what the losses were multiplied by, if anything; where the gradients overflow because of it, this
+        step alone is left out.
+
+    Returns:
+      The norm of each update's gradients before clipping, and whether the updates were applied, a bool scalar; the
+      same on every replica.
+    """
+    gradients, losses = [list(update.gradients) for update in updates], [update.loss for update in updates]
     context = tf.distribute.get_replica_context()
     if context.num_replicas_in_sync > 1:
-        gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, list(gradients))
-    clipped, norm = tf.clip_by_global_norm(gradients, clip_norm)
-    optimizer.apply_gradients(zip(clipped, variables, strict=True), skip_gradients_aggregation=True)
-    return norm
+        gradients, losses = context.all_reduce(tf.distribute.ReduceOp.SUM, (gradients, losses))
+    norms = [tf.linalg.global_norm(each) for each in gradients]
+    finite = tf.math.is_finite(tf.add_n([*norms, *losses]))
+    factor = 1.0
+    if loss_scale is not None:
+        factor = 1.0 / loss_scale.value
+        norms = [factor * norm for norm in norms]
+    faulty = ~finite if loss_scale is None else loss_scale.update(finite)
+    applied.assign(applied * tf.cast(~faulty, tf.float32))
+    gate = finite & (applied > 0.5)
+    for update, each, norm in zip(updates, gradients, norms, strict=True):
+        clip = clip_norm * tf.minimum(1.0 / norm, 1.0 / tf.constant(clip_norm))
+        scale = tf.where(gate, clip if loss_scale is None else factor * clip, 0.0)
+        # 0 times NaN is 0 here.
+        clipped = [tf.math.multiply_no_nan(gradient, scale) for gradient in each]
+        update.optimizer.gate = gate
+        update.optimizer.apply_gradients(zip(clipped, update.variables, strict=True), skip_gradients_aggregation=True)
+        update.optimizer.gate = None
+    return norms, gate
 
 
 @contextlib.contextmanager

@@ -65,24 +65,19 @@ class RetrievalModel(Stage):
 
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """One update of R on the triplets of a batch; batches as for `TranslationModel.train_step`."""
-        noise = StepNoise(self.seed, self.step, tf.shape(batch["image"])[0])
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        noise = StepNoise(self.noise_seed, self.step, tf.shape(batch["image"])[0])
         samples = self.triplets(batch, noise)
         dropout_noise = [
             _sample_major(noise.uniform(samples.count, self.network.hidden_units)) for _ in self.network.hidden
         ]
         with tf.GradientTape() as tape:
             terms = self.loss_terms(samples, dropout_noise)
-            loss = terms["triplet_loss"] / replicas
+            loss = self._share(terms["triplet_loss"])
         terms["learning_rate"] = self.network_optimizer.learning_rate
-        terms["gradient_norm"] = optimization.apply_clipped(
-            self.network_optimizer,
-            tape.gradient(loss, self.trained_variables),
-            self.trained_variables,
-            self.optimizer_settings.clip_norm,
-        )
-        self.step.assign_add(1)
-        self.term_means.update_state(terms)
+        gradients = tape.gradient(loss, self.trained_variables)
+        update = optimization.Update(self.network_optimizer, loss, gradients, self.trained_variables)
+        (terms["gradient_norm"],), counts = self._apply([update])
+        self.term_means.update_state(terms, counts)
         return self.term_means.result()
 
     def batch_terms(self, batch: dict[str, tf.Tensor], noise: StepNoise) -> dict[str, tf.Tensor]:
@@ -91,7 +86,8 @@ class RetrievalModel(Stage):
 
     def triplets(self, batch: dict[str, tf.Tensor], noise: StepNoise) -> triplets.TripletSources:
         """Content and style of anchors, positives and negatives, by the frozen translation model."""
-        images, labels, targets = batch["image"], batch["label"], batch["target"]
+        # Gathering between workers needs tensors that are placed on a device, which those of an iterator are not.
+        images, labels, targets = (tf.identity(batch[name]) for name in ("image", "label", "target"))
         return triplets.triplet_sources(self.translation, images, labels, targets, noise, self.strategies)
 
     def loss_terms(

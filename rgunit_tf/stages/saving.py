@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from rgunit_tf import atomic
 from rgunit_tf.errors import UserError
+from rgunit_tf.stages.checkpoints import UNREADABLE, first_line
 from rgunit_tf.stages.guided import GuidedModel
 from rgunit_tf.stages.retrieval import RetrievalModel
 from rgunit_tf.stages.translation import TranslationModel
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 """Version of the folder's layout; a reader refuses a newer one."""
-
-# What TensorFlow raises while it reads a damaged checkpoint: a cut-off file is an IndexError, for one.
-UNREADABLE = (tf.errors.OpError, AssertionError, LookupError, RuntimeError, TypeError, ValueError)
 
 Stage = TranslationModel | RetrievalModel
 
@@ -61,11 +59,6 @@ def load(workdir: Workdir, name: str) -> Stage:
     except UNREADABLE as error:
         raise UserError(f"{directory} is damaged ({first_line(error)}); delete it and run bin/train again") from error
     return model
-
-
-def first_line(error: Exception) -> str:
-    """First line of the message of an error, or the name of its type."""
-    return str(error).partition("\n")[0] or type(error).__name__
 
 
 def _describe(directory: pathlib.Path, name: str) -> dict[str, Any]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import abc
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from rgunit_tf.stages import optimization
+from rgunit_tf.stages.faults import Faults
 from rgunit_tf.stages.noise import StepNoise
+from rgunit_tf.stages.precision import LossScale
 from rgunit_tf.stages.tracking import TermMeans
 
 
@@ -23,11 +25,22 @@ class Stage(tf.keras.Model):
     """
 
     def __init__(self, name: str, seed: int):
-        super().__init__(name=name)
+        # The stage's own arithmetic is float32 whatever the networks compute in.
+        super().__init__(name=name, dtype="float32")
+        # A step returns means over all replicas already; Keras would add those of several workers up.
+        self.distribute_reduction_method = "first"
+        half = tf.keras.mixed_precision.global_policy().name == "mixed_float16"
+        self.loss_scale = LossScale() if half else None
         self.seed = seed
         self.step = tf.Variable(
             0, trainable=False, dtype=tf.int64, name="step", aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
         )
+        self.applied = tf.Variable(
+            1.0, trainable=False, name="applied", aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
+        )
+        """1 as long as every step was applied; 0 from the first loss or gradient on that was not finite."""
+        self.noise_seed = seed
+        """Of the noise in training; `seed`, unless training goes on after a rollback."""
         self.optimizers: dict[str, optimization.AdamW] = {}
         """By name, once the model is compiled."""
 
@@ -62,10 +75,46 @@ class Stage(tf.keras.Model):
         self.term_means = TermMeans(terms + step_terms)
         self.test_term_means = TermMeans(terms)
 
+    def fit(
+        self, x: Any, *args: Any, callbacks: Sequence[tf.keras.callbacks.Callback] | None = None, **kwargs: Any
+    ) -> Any:
+        """As `keras.Model.fit`, of batches as `Split.stream` and `Split.batches` give them.
+
+        Raises:
+          NumericalFault: a loss or a gradient was not finite; the weights are those of before that step.
+        """
+        if self.jit_compile:
+            # XLA knows no strings, and only a gallery asks for names.
+            x = x.map(lambda batch: {name: value for name, value in batch.items() if name != "id"})
+        return super().fit(x, *args, callbacks=[Faults(), *(callbacks or ())], **kwargs)
+
+    def reseed(self, offset: int) -> None:
+        """Draws the noise of training from the seed plus `offset`."""
+        if self.noise_seed != self.seed + offset:
+            self.noise_seed = self.seed + offset
+            self.train_function = None  # Keras traces the step anew.
+
+    def _share(self, loss: tf.Tensor) -> tf.Tensor:
+        """This replica's share of a loss, float32 scalar, scaled where float16 needs it."""
+        share = loss / tf.distribute.get_strategy().num_replicas_in_sync
+        return share if self.loss_scale is None else share * self.loss_scale.value
+
+    def _apply(self, updates: Sequence[optimization.Update]) -> tuple[list[tf.Tensor], tf.Tensor | None]:
+        """Applies the updates of a step and counts it, or neither.
+
+        Returns:
+          The norms of the gradients, and whether the step's terms are to be averaged: None where they always are.
+        """
+        clip_norm = self.optimizer_settings.clip_norm
+        norms, made = optimization.apply_clipped(updates, clip_norm, self.applied, self.loss_scale)
+        self.step.assign_add(tf.cast(self.applied, tf.int64))
+        return norms, None if self.loss_scale is None else made | (self.applied < 0.5)
+
     @property
     def training_state(self) -> dict[str, Any]:
         """All that a resumed run needs, by name: networks, optimisers with their averages, and the step."""
-        return {**self.networks, **self.optimizers, "step": self.step}
+        scale = {} if self.loss_scale is None else {"loss_scale": self.loss_scale}
+        return {**self.networks, **self.optimizers, **scale, "step": self.step}
 
     @contextlib.contextmanager
     def averaged_weights(self) -> Iterator[None]:

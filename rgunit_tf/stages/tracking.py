@@ -17,10 +17,10 @@ class TermMeans(tf.keras.metrics.Metric):
         self.names = names
         self.total = self.add_weight("total", (len(names) + 1,), initializer="zeros")
 
-    def update_state(self, terms: dict[str, tf.Tensor]) -> None:
-        """Adds one step: a float scalar for each name."""
-        values = [tf.cast(terms[name], tf.float32) for name in self.names]
-        self.total.assign_add(tf.stack([*values, tf.ones(())]))
+    def update_state(self, terms: dict[str, tf.Tensor], counts: tf.Tensor | None = None) -> None:
+        """Adds one step: a float scalar for each name; where `counts`, a bool scalar, is False, nothing is added."""
+        values = tf.stack([*(tf.cast(terms[name], tf.float32) for name in self.names), tf.ones(())])
+        self.total.assign_add(values if counts is None else tf.where(counts, values, 0.0))
 
     def reset_state(self) -> None:
         """Starts a new mean."""

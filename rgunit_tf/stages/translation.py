@@ -135,28 +135,21 @@ class TranslationModel(Translator):
         Returns:
           Means of all terms since the start of the epoch.
         """
-        noise = StepNoise(self.seed, self.step, tf.shape(batch["image"])[0])
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        noise = StepNoise(self.noise_seed, self.step, tf.shape(batch["image"])[0])
         with tf.GradientTape(persistent=True) as tape:
             terms = self.batch_terms(batch, noise)
-            generator_loss = terms["generator_loss"] / replicas
-            discriminator_loss = terms["discriminator_loss"] / replicas
+            generator_loss = self._share(terms["generator_loss"])
+            discriminator_loss = self._share(terms["discriminator_loss"])
         generator, discriminator = self.trained_variables, self.discriminator.trainable_variables
         terms["learning_rate"] = self.generator_optimizer.learning_rate
-        terms["generator_gradient_norm"] = optimization.apply_clipped(
-            self.generator_optimizer,
-            tape.gradient(generator_loss, generator),
-            generator,
-            self.optimizer_settings.clip_norm,
+        sides = (
+            (self.generator_optimizer, generator_loss, generator),
+            (self.discriminator_optimizer, discriminator_loss, discriminator),
         )
-        terms["discriminator_gradient_norm"] = optimization.apply_clipped(
-            self.discriminator_optimizer,
-            tape.gradient(discriminator_loss, discriminator),
-            discriminator,
-            self.optimizer_settings.clip_norm,
-        )
-        self.step.assign_add(1)
-        self.term_means.update_state(terms)
+        updates = [optimization.Update(*side[:2], tape.gradient(*side[1:]), side[2]) for side in sides]
+        norms, counts = self._apply(updates)
+        terms["generator_gradient_norm"], terms["discriminator_gradient_norm"] = norms
+        self.term_means.update_state(terms, counts)
         return self.term_means.result()
 
     def batch_terms(self, batch: dict[str, tf.Tensor], noise: StepNoise) -> dict[str, tf.Tensor]:
@@ -165,7 +158,7 @@ class TranslationModel(Translator):
 
     def forward(self, batch: dict[str, tf.Tensor], noise: StepNoise) -> Passes:
         """All forward passes of a step; what is used twice is computed once."""
-        images, ids = batch["image"], batch["id"]
+        images, ids = batch["image"], batch.get("id")
         content = self.content_encoder(images)
         mean, log_variance = self.style_encoder(images)
         own_style = mean + tf.exp(0.5 * log_variance) * noise.normal(self.prior.style_dim)
@@ -239,5 +232,5 @@ class TranslationModel(Translator):
         return terms
 
 
-def _twice(x: tf.Tensor) -> tf.Tensor:
-    return tf.concat([x, x], 0)
+def _twice(x: tf.Tensor | None) -> tf.Tensor | None:
+    return None if x is None else tf.concat([x, x], 0)

@@ -172,14 +172,41 @@ def test_guidance_reaches_the_picture(make_guided, make_batch, styles):
     assert float(tf.reduce_max(tf.abs(guided - plain))) > 1e-3
 
 
-def test_contents_may_be_encoded_anew_each_time(make_guided, guided, make_batch):
-    fresh = make_guided(content_cache_mb=0)
-    assert fresh._cached_contents is None and guided._cached_contents is not None
-    rows = tf.constant([[3, 0], [11, 5]])
-    images = tf.cast(guided.gallery.images(rows), tf.float32) / 127.5 - 1.0
-    expected = tf.stack([guided.content_encoder(images[:, rank]) for rank in range(2)], 1)
-    for model in (fresh, guided):
-        np.testing.assert_allclose(model.contents_of(rows), expected, atol=1e-5)
+@pytest.mark.parametrize(
+    ("kibibytes", "dtype", "held", "tolerance"),
+    [
+        (0, "float32", 0, 1e-5),
+        (5, "float32", 5, 1e-5),
+        (11.9, "float32", 11, 1e-5),
+        (12, "float32", 12, 1e-5),
+        (5, "float16", 10, 2e-3),
+        (6, "float16", 12, 2e-3),
+    ],
+)
+def test_contents_are_held_as_far_as_memory_allows(make_guided, guided, kibibytes, dtype, held, tolerance):
+    # 4 x 4 x 16 numbers an image: 1 KiB in float32.
+    model = make_guided(content_cache_mb=kibibytes / 1024, content_cache_dtype=dtype)
+    assert (0 if model._cached_contents is None else model._cached_contents().shape[0]) == held
+    lookup = tf.function(model.contents_of)
+    for rows in ([[3, 0], [11, 5]], [[0, 1], [2, 3]], [[11, 10], [9, 11]], [[4, 5], [10, 11]]):
+        images = tf.cast(guided.gallery.images(tf.constant(rows)), tf.float32) / 127.5 - 1.0
+        expected = tf.stack([guided.content_encoder(images[:, rank]) for rank in range(2)], 1)
+        found = lookup(tf.constant(rows))
+        assert found.dtype == tf.float32
+        np.testing.assert_allclose(found, expected, atol=tolerance, rtol=tolerance)
+
+
+def test_a_step_is_the_same_with_and_without_held_contents(make_guided, make_batch):
+    batch, states = make_batch(), []
+    for size in (0, 5 / 1024, 1):
+        model = make_guided(content_cache_mb=size)
+        model.train_step(batch)
+        states.append([variable.numpy() for variable in model.trained_variables])
+    for other in states[1:]:
+        for left, right in zip(states[0], other, strict=True):
+            # AdamW divides by the size of the gradient, which is rounding error alone for biases that do nothing.
+            assert np.mean(np.abs(left - right)) < 1e-4
+    np.testing.assert_allclose(states[1][0], states[2][0], atol=1e-4)
 
 
 def test_unlabelled_images_can_be_retrieved(translation, retrieval, make_batch, styles):

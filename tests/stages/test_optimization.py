@@ -93,11 +93,13 @@ def test_gradients_are_clipped_by_their_global_norm():
     variable, other = tf.Variable([0.0, 0.0]), tf.Variable([0.0])
     optimizer = tf.keras.optimizers.SGD(1.0)
     gradients = [tf.constant([3.0, 0.0]), tf.constant([4.0])]
-    norm = optimization.apply_clipped(optimizer, gradients, [variable, other], 2.0)
+    update, applied = optimization.Update(optimizer, tf.zeros(()), gradients, [variable, other]), tf.Variable(1.0)
+    (norm,), made = optimization.apply_clipped([update], 2.0, applied)
+    assert bool(made)
     assert float(norm) == pytest.approx(5.0)
     np.testing.assert_allclose(variable, [-3.0 * 2 / 5, 0.0], rtol=1e-6)
     np.testing.assert_allclose(other, [-4.0 * 2 / 5], rtol=1e-6)
-    assert float(optimization.apply_clipped(optimizer, gradients, [variable, other], 100.0)) == pytest.approx(5.0)
+    assert float(optimization.apply_clipped([update], 100.0, applied)[0][0]) == pytest.approx(5.0)
     np.testing.assert_allclose(other, [-4.0 * 2 / 5 - 4.0], rtol=1e-6)
 
 

@@ -1,0 +1,108 @@
+"""The training loop of a stage: numerical faults, rollbacks, signals, resumption."""
+
+import json
+import os
+import signal
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from rgunit_tf import config as settings_module
+from rgunit_tf.stages import fitting
+from rgunit_tf.stages.faults import NumericalFault
+from rgunit_tf.workdir import Workdir
+
+STEPS = 9
+
+
+class Batches:
+    """Stands in for a split: batch n is a function of the seed and n; the batches `bad`, (seed, n), are no numbers."""
+
+    def __init__(self, make_batch, bad=lambda seed, step: False, at_step=lambda step: None):
+        batch = make_batch()
+        self.make_batch, self.bad, self.at_step = make_batch, bad, at_step
+        self.labels, self.ids = batch["label"].numpy(), np.array(["0", "1", "2", "3"])
+        self.images = tf.cast((batch["image"] + 1.0) * 127.5, tf.uint8).numpy()
+
+    def __len__(self):
+        return 4
+
+    def image(self, index):
+        return self.images[index]
+
+    def stream(self, batch_size, seed, start_step=0):
+        def generate():
+            for step in range(start_step, STEPS + 3):
+                self.at_step(step)
+                batch = dict(self.make_batch(batch_size, seed=step + seed % 97, prefix=f"{step}/"))
+                if self.bad(seed, step):
+                    batch["image"] *= np.nan
+                yield batch
+
+        example = self.make_batch(batch_size)
+        return tf.data.Dataset.from_generator(
+            generate, output_signature={k: tf.TensorSpec(v.shape, v.dtype) for k, v in example.items()}
+        )
+
+
+@pytest.fixture
+def train(tmp_path, make_batch, make_translation):
+    """Trains a translation model for nine steps, a checkpoint each two; returns it and its folder."""
+
+    def train(name="run", on_nan="stop", **arguments):
+        config = settings_module.default_config()
+        config.translation.update(steps=STEPS, batch_size=4)
+        config.train.update(log_every=2, checkpoint_every=2, sample_every=100, tensorboard=False, on_nan=on_nan)
+        workdir = Workdir(tmp_path / name)
+        workdir.claim(config)
+        split = Batches(make_batch, **arguments)
+        dataset = type("Dataset", (), {"train": split, "validation": split})
+        model = make_translation()
+        fitting.fit(workdir, "translation", model, dataset)
+        return model, workdir.stage("translation")
+
+    return train
+
+
+def test_a_fault_stops_the_run_and_names_its_images(train, tmp_path):
+    with pytest.raises(NumericalFault) as error:
+        train(bad=lambda seed, step: step == 5)
+    message = str(error.value)
+    assert message.startswith("translation: step 5: ") and "reconstruction" in message
+    assert "on the batch of 5/0, 5/1, 5/2, 5/3" in message
+    assert "the checkpoint of step 4 is kept" in message and "--config.train.on_nan=rollback" in message
+    folder = tmp_path / "run/translation"
+    assert not (folder / "final").exists() and not (folder / "rollbacks.json").exists()
+    assert [line.partition(",")[0] for line in (folder / "history.csv").read_text().splitlines()] == ["step", "2", "4"]
+    # The setting may be changed for the half-trained run, which then ends.
+    model, _ = train(on_nan="rollback", bad=lambda seed, step: seed == 0 and step == 5)
+    assert int(model.step) == STEPS
+
+
+def test_a_rollback_goes_on_with_other_numbers_and_is_remembered(train):
+    bad = {"bad": lambda seed, step: seed == 0 and step == 5}
+    model, folder = train("undisturbed", "rollback", **bad)
+    (entry,) = json.loads((folder / "rollbacks.json").read_text())
+    assert (entry["step"], entry["restored"]) == (5, 4) and entry["ids"][0] == "5/0"
+    assert int(model.step) == STEPS and model.noise_seed != model.seed
+    assert all(np.isfinite(value).all() for network in model.networks.values() for value in network.get_weights())
+    assert (folder / "final/stage.json").exists()
+
+    def interrupt(step):
+        if step == 7 and (folder.parent.parent / "interrupted/translation/rollbacks.json").exists():
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(SystemExit) as left:
+        train("interrupted", "rollback", at_step=interrupt, **bad)
+    assert left.value.code == 128 + signal.SIGTERM
+    resumed, _ = train("interrupted", "rollback", **bad)
+    for name, network in model.networks.items():
+        for mine, theirs in zip(network.get_weights(), resumed.networks[name].get_weights(), strict=True):
+            np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-6, err_msg=name)
+
+
+def test_faults_without_end_stop_the_run(train, tmp_path):
+    with pytest.raises(NumericalFault, match=r"step 1: .* this was fault 4: lower translation\.learning_rate"):
+        train(on_nan="rollback", bad=lambda seed, step: step == 1)
+    assert len(json.loads((tmp_path / "run/translation/rollbacks.json").read_text())) == 3
