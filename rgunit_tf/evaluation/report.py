@@ -39,7 +39,7 @@ def write_report(workdir: Workdir) -> pathlib.Path:
     """
     folder = workdir.path / "evaluation"
     metrics = read_metrics(folder / METRICS)
-    stages = metrics.get("stages") or {}
+    stages = metrics.get("stages", {})
     attributes = tuple(map(str, (metrics.get("data") or {}).get("attributes") or workdir.config.data.attributes))
     sheets = report_figures.stage_sheets(stages, folder / FIGURES)
     for size in report_figures.SIZES:
@@ -53,7 +53,7 @@ def write_report(workdir: Workdir) -> pathlib.Path:
 
 
 def _page(workdir: Workdir, metrics: dict[str, Any], attributes: tuple[str, ...], sheets: report_figures.Sheets) -> str:
-    stages = metrics.get("stages") or {}
+    stages = metrics.get("stages", {})
     measured = report_run.day(metrics)
     tables = (
         report_metrics.main_tables(metrics, attributes),
@@ -79,18 +79,20 @@ def _page(workdir: Workdir, metrics: dict[str, Any], attributes: tuple[str, ...]
 
 
 def read_metrics(path: pathlib.Path) -> dict[str, Any]:
-    """What metrics.json holds; empty if it is absent or damaged."""
+    """What metrics.json holds, with the stages in the order of training; empty if it is absent or damaged."""
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        # The file's names are sorted.
+        stages = {name: dict(metrics["stages"][name]) for name in STAGES if name in metrics["stages"]}
+    except (OSError, ValueError, KeyError, TypeError):
         return {}
-    return metrics if isinstance(metrics, dict) and isinstance(metrics.get("stages", {}), dict) else {}
+    return {**metrics, "stages": stages}
 
 
 def is_current(workdir: Workdir) -> bool:
     """Whether the report shows the finished stages as they are, all of them measured."""
     folder = workdir.path / "evaluation"
-    measured = read_metrics(folder / METRICS).get("stages") or {}
+    measured = read_metrics(folder / METRICS).get("stages", ())
     try:
         with open(folder / REPORT, encoding="utf-8") as file:
             head = file.read(_HEAD)

@@ -78,7 +78,7 @@ def make_run(folder, stages=STAGES, attributes=("Black_Hair", ODD, "Male"), size
         "stages": measured,
     }
     if stages:
-        (workdir.path / "evaluation/metrics.json").write_text(json.dumps(metrics))
+        (workdir.path / "evaluation/metrics.json").write_text(json.dumps(metrics, sort_keys=True))
     return workdir
 
 
