@@ -127,11 +127,11 @@ def _from_weights(path: pathlib.Path) -> Inception:
         model.load_weights(path)
     except (OSError, KeyError, ValueError) as error:
         raise UserError(f"--inception={path}: no weights of keras.applications.InceptionV3 ({error})") from error
-    outputs = (model.get_layer("avg_pool").output, model.output) if classes else (model.output,)
-    views = tf.keras.Model(model.input, outputs)
+    if classes:
+        model = tf.keras.Model(model.input, (model.get_layer("avg_pool").output, model.output))
 
     def network(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
-        found = views(images, training=False)
+        found = model(images, training=False)
         return (found[0], found[1]) if classes else (found, None)
 
     return Inception(network, f"Inception-v3 with Keras' weights {path.name} ({_digest(path)}), {RESIZE}")

@@ -111,14 +111,20 @@ def test_a_failed_download_is_told_in_one_line(monkeypatch):
         inception.load("keras")
 
 
-def test_keras_architecture_reads_its_weights_file(images, tmp_path):
+@pytest.mark.parametrize("top", [False, True])
+def test_keras_architecture_reads_its_weights_file(images, tmp_path, top):
     tf.keras.utils.set_random_seed(0)
-    model = tf.keras.applications.InceptionV3(weights=None, include_top=False, pooling="avg")
-    model.save_weights(tmp_path / "random_notop.h5")
-    network = inception.load(str(tmp_path / "random_notop.h5"))
+    model = tf.keras.applications.InceptionV3(weights=None, include_top=top, pooling="avg")
+    model.save_weights(tmp_path / "random.h5")
+    network = inception.load(str(tmp_path / "random.h5"))
     features, probabilities = network(images[:1])
-    np.testing.assert_allclose(features, model(inception.resized(images[:1])), rtol=1e-3, atol=1e-5)
-    assert probabilities is None and features.shape == (1, 2048) and "random_notop.h5" in network.name
+    expected = model(inception.resized(images[:1]), training=False)
+    assert features.shape == (1, 2048) and "random.h5" in network.name
+    if top:
+        np.testing.assert_allclose(probabilities, expected, rtol=1e-3, atol=1e-6)
+    else:
+        np.testing.assert_allclose(features, expected, rtol=1e-3, atol=1e-5)
+        assert probabilities is None
 
 
 def frechet(a, b):
