@@ -22,8 +22,8 @@ INPUTS = 100
 SAMPLES = 10
 # Domains an input. The paper does not say how many; more of them sharpen the mean little, since the inputs vary most.
 DOMAINS = 3
-# Groups of SAMPLES images that are translated at once.
-GROUPS = 6
+# Images at once up to 64 px, fewer above: VGG16's first features of one image of 256 px take 16 MB, several times over.
+AT_ONCE = 60
 
 
 def evaluate_diversity(
@@ -55,11 +55,12 @@ def evaluate_diversity(
     measure = _measure(model, networks, split.image_size, targets.shape[1], samples)
     generator = np.random.default_rng([seed, 5])
     distances = []
-    for start in range(0, len(rows), GROUPS):
-        span = rows[start : start + GROUPS]
+    groups = _groups_at_once(split.image_size, samples)
+    for start in range(0, len(rows), groups):
+        span = rows[start : start + groups]
         noise = generator.standard_normal((len(span) * samples, model.prior.style_dim)).astype(np.float32)
         images, ids = as_float(split.images(span)), tf.constant(split.ids[span].tolist())
-        distances.append(np.stack(measure(images, targets[start : start + GROUPS], noise, ids), axis=1))
+        distances.append(np.stack(measure(images, targets[start : start + groups], noise, ids), axis=1))
     # Distances of one input are not independent: the mean over inputs is what is resampled.
     per_input = np.zeros((len(split), len(networks)))
     np.add.at(per_input, rows, np.concatenate(distances))
@@ -88,9 +89,10 @@ def real_pair_distance(dataset: Dataset, network: PerceptualNetwork, seed: int =
     ]
     pairs = generator.permutation(np.concatenate(pairs))[: INPUTS * 5]
     measure = tf.function(lambda images: network.mean_pair_distance(images, 2), reduce_retracing=True)
+    groups = _groups_at_once(dataset.test.image_size, 2)
     values = [
-        measure(as_float(dataset.test.images(pairs[start : start + 32].ravel()))).numpy()
-        for start in range(0, len(pairs), 32)
+        measure(as_float(dataset.test.images(pairs[start : start + groups].ravel()))).numpy()
+        for start in range(0, len(pairs), groups)
     ]
     values = np.concatenate(values) if values else np.zeros(0)
     return measurement(
@@ -101,6 +103,10 @@ def real_pair_distance(dataset: Dataset, network: PerceptualNetwork, seed: int =
         seed,
         started,
     )
+
+
+def _groups_at_once(image_size: int, group: int) -> int:
+    return max(1, min(AT_ONCE, AT_ONCE * 64**2 // image_size**2) // group)
 
 
 def _some(split: Split, count: int, seed: int) -> Split:

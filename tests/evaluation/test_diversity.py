@@ -69,3 +69,15 @@ def test_real_pairs_are_of_one_domain(drawn):
     record = diversity.real_pair_distance(drawn, brightness)
     pairs = sum(len(rows) // 2 for rows in drawn.test.domains().values())
     assert record["images"] == 2 * pairs and record["value"] > 0
+
+
+def test_larger_images_are_measured_fewer_at_once():
+    assert [diversity._groups_at_once(size, 10) for size in (32, 64, 96, 128, 256)] == [6, 6, 2, 1, 1]
+    assert diversity._groups_at_once(128, 2) == 7
+
+
+def test_result_does_not_depend_on_how_many_are_measured_at_once(drawn, monkeypatch):
+    together = diversity.evaluate_diversity(Model(0.3), drawn, [PLAIN], inputs=4, samples=3)["plain"]
+    monkeypatch.setattr(diversity, "AT_ONCE", 3)
+    alone = diversity.evaluate_diversity(Model(0.3), drawn, [PLAIN], inputs=4, samples=3)["plain"]
+    assert alone["value"] == pytest.approx(together["value"], rel=1e-5)
