@@ -34,8 +34,11 @@ class _HalfRows(index.Index):
         return self._half
 
     def _rank(self, queries: tf.Tensor, rows: tf.Tensor, k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        # To gather from the variable itself would make every later read of it copy all of it.
+        embeddings = self.embeddings.read_value()
+
         def squares_of(column: tf.Tensor) -> tf.Tensor:
-            vectors = tf.cast(tf.gather(self.embeddings, column), tf.float32)
+            vectors = tf.cast(tf.gather(embeddings, column), tf.float32)
             return tf.reduce_sum(tf.math.squared_difference(queries, vectors), -1)
 
         rows = tf.sort(rows, axis=1)
