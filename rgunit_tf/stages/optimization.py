@@ -63,10 +63,15 @@ class AdamW(tf.keras.optimizers.AdamW):
             self._distribution_strategy.extended.update(average, update, args=(variable,), group=False)
 
     def _distributed_apply_gradients_fn(self, distribution, grads_and_vars, **kwargs):
-        result = super()._distributed_apply_gradients_fn(distribution, grads_and_vars, **kwargs)
-        if self.gate is not None:
-            self.iterations.assign_sub(tf.cast(~self.gate, self.iterations.dtype))
-        return result
+        def update(variable: tf.Variable, gradient: tf.Tensor) -> None:
+            self.update_step(gradient, variable)
+
+        for gradient, variable in grads_and_vars:
+            distribution.extended.update(variable, update, args=(gradient,), group=False)
+        if self.use_ema:
+            self._update_model_variables_moving_average([variable for _, variable in grads_and_vars])
+        # Keras adds 1 whatever happens, even where a step fails for want of data.
+        return self.iterations.assign_add(1 if self.gate is None else tf.cast(self.gate, self.iterations.dtype))
 
     def finalize_variable_values(self, var_list: Sequence[tf.Variable]) -> None:
         """Leaves the weights as they are: training may go on; `averaged` swaps the averages in where wanted."""

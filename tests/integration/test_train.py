@@ -51,7 +51,12 @@ def arguments(tmp_path_factory):
     root = draw_dataset(tmp_path_factory.mktemp("avatars") / "set", 40, seed=0, workers=1)
     cache = tmp_path_factory.mktemp("cache")
     os.environ["RGUNIT_CACHE"] = str(cache)
-    yield ["--config=celeba", f"--config.data.root={root}", *(f"--config.{k}={v}" for k, v in SETTINGS.items())]
+    yield [
+        "--config=celeba",
+        "--noreport",
+        f"--config.data.root={root}",
+        *(f"--config.{k}={v}" for k, v in SETTINGS.items()),
+    ]
     del os.environ["RGUNIT_CACHE"]
 
 

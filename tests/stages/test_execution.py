@@ -1,0 +1,49 @@
+"""Several steps between two returns to Python, and steps compiled by XLA."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from rgunit_tf.errors import UserError
+from rgunit_tf.stages.guided import GuidedModel
+
+OPTIMIZER = {"steps": 300, "learning_rate": 2e-3, "learning_rate_warmup": 0}
+LOSS = {"mask_warmup": 0, "kl_warmup": 0}
+
+
+def batches(make_batch, count):
+    each = [make_batch(seed=position) for position in range(count)]
+    return tf.data.Dataset.from_tensor_slices({name: tf.stack([b[name] for b in each]) for name in each[0]})
+
+
+def test_steps_are_numbered_alike_however_many_are_run_at_once(make_translation, make_batch):
+    models = []
+    for at_once in (1, 2):
+        model = make_translation()
+        model.compile(OPTIMIZER, LOSS, steps_per_execution=at_once)
+        # Five steps: the last run is shorter. Then two more, as after a resume.
+        model.fit(batches(make_batch, 5), verbose=0)
+        model.fit(batches(make_batch, 2), verbose=0)
+        assert int(model.step) == 7
+        models.append(model)
+    for mine, theirs in zip(*(model.trained_variables for model in models), strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_a_step_compiled_by_xla_trains(make_translation, make_batch):
+    plain, compiled = make_translation(), make_translation()
+    compiled.compile(OPTIMIZER, {**LOSS, "adversarial": 0.0}, jit_compile=True)
+    plain.compile(OPTIMIZER, {**LOSS, "adversarial": 0.0})
+    data = batches(make_batch, 1)
+    histories = [model.fit(data.repeat(4), verbose=0).history for model in (plain, compiled)]
+    assert int(compiled.step) == 4
+    for name, (value,) in histories[0].items():
+        # XLA draws other random numbers, of the same distribution.
+        assert histories[1][name][0] == pytest.approx(value, rel=0.2, abs=0.05), name
+
+
+def test_retrieval_cannot_be_compiled_by_xla(translation, retrieval, gallery):
+    model = GuidedModel(translation, retrieval, gallery, 2)
+    with pytest.raises(UserError, match="cannot be compiled by XLA"):
+        model.compile(OPTIMIZER, LOSS, jit_compile=True)
