@@ -1,9 +1,4 @@
-"""Sharded TFRecord files: written from any data set, read back with random access to every image.
-
-A folder holds `<split>-00000-of-00004.tfrecord` files and `dataset.json`, which is written last: the data set is whole
-where it is present. A record is a tf.train.Example with `image` (the bytes of the original file, so that pixels and
-the choice of image_size stay those of the source), `id` and, where known, `label` and `content_label`.
-"""
+"""Reads what `prepare.write_tfrecord` wrote: every shard verified, then random access to every image."""
 
 from __future__ import annotations
 
@@ -12,163 +7,22 @@ import json
 import os
 import pathlib
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent import futures
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow as tf
-from absl import logging
 
-from rgunit_tf import atomic
 from rgunit_tf.data.decoding import threads
 from rgunit_tf.data.records import TEST, TRAIN, UNLABELED, VALIDATION, Records
-from rgunit_tf.data.split import Dataset, Split
+from rgunit_tf.data.shard_writer import sha256
 from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.errors import UserError
 
 MANIFEST = "dataset.json"
 FORMAT = 1
-_PROGRESS = ".progress"
-_PARTS = {"train": TRAIN, "validation": VALIDATION, "test": TEST, "unlabeled": UNLABELED}
-_SHARD_BYTES = 64 << 20
-
-
-def write_tfrecord(
-    dataset: Dataset,
-    output: str | os.PathLike,
-    shards: int = 0,
-    progress: Callable[[int, int], None] | None = None,
-) -> pathlib.Path:
-    """Writes a data set as TFRecord shards, several at a time; a call that was cut off goes on where it stopped.
-
-    Images of `dataset.retrieval` that are not in `dataset.train` become the split `unlabeled`.
-
-    Args:
-      dataset: what to write; unreadable images are left out.
-      output: folder to fill; made if absent.
-      shards: files a split; 0: one for each 64 MiB.
-      progress: called with (shards done, shards in all) after each shard.
-
-    Returns:
-      The manifest's path.
-
-    Raises:
-      UserError: `output` holds another data set, or an image has become unreadable.
-    """
-    output = pathlib.Path(output).expanduser()
-    plan = {"format": FORMAT, "fingerprint": dataset.fingerprint, "shards": shards}
-    if (output / MANIFEST).exists():
-        if _read_manifest(output).get("plan") == plan:
-            return output / MANIFEST
-        raise UserError(f"{output / MANIFEST}: another data set lies there; choose another --output")
-    _start(output, plan)
-    work = [
-        (split, rows, output / f"{name}-{number:05d}-of-{len(pieces):05d}.tfrecord")
-        for name, split in _splits(dataset).items()
-        for pieces in [np.array_split(np.arange(len(split)), _shard_count(split, shards))]
-        for number, rows in enumerate(pieces)
-    ]
-    with futures.ThreadPoolExecutor(threads()) as pool:
-        written = []
-        for number, facts in enumerate(pool.map(lambda item: _write_shard(*item), work), 1):
-            written.append(facts)
-            logging.info("%s: shard %d of %d", facts["file"], number, len(work))
-            if progress is not None:
-                progress(number, len(work))
-    manifest = {
-        "plan": plan,
-        "schema": dataset.schema.to_dict(),
-        "content_names": list(dataset.train.content_names),
-        "crop": dataset.crop,
-        "splits": {
-            name: [facts for facts in written if facts["file"].startswith(f"{name}-")] for name in _splits(dataset)
-        },
-    }
-    atomic.write_json(output / MANIFEST, manifest)
-    _clean(output)
-    return output / MANIFEST
-
-
-def _splits(dataset: Dataset) -> dict[str, Split]:
-    splits = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
-    if dataset.retrieval is not dataset.train:
-        splits["unlabeled"] = dataset.retrieval.subset(~np.isin(dataset.retrieval.ids, dataset.train.ids))
-    return {name: split for name, split in splits.items() if len(split)}
-
-
-def _shard_count(split: Split, shards: int) -> int:
-    total = int(split.store.reader.sizes()[split.rows].sum())
-    return max(1, min(shards or -(-total // _SHARD_BYTES), len(split)))
-
-
-def _start(output: pathlib.Path, plan: dict[str, Any]) -> None:
-    """Makes the folder, or checks that the call that began to fill it had the same plan."""
-    started = output / _PROGRESS / "plan.json"
-    if started.exists():
-        if json.loads(started.read_text(encoding="utf-8")) != plan:
-            raise UserError(f"{output}: another data set was begun there; choose another --output or delete it")
-        return
-    if output.is_dir() and any(output.iterdir()):
-        raise UserError(f"{output}: the folder is not empty; choose another --output")
-    atomic.write_json(started, plan)
-
-
-def _write_shard(split: Split, indices: np.ndarray, final: pathlib.Path) -> dict[str, Any]:
-    """Writes one shard unless it is there; returns its entry in the manifest."""
-    note = final.parent / _PROGRESS / f"{final.name}.json"
-    if note.exists() and final.exists():
-        facts = json.loads(note.read_text(encoding="utf-8"))
-        if _sha256(final) == facts["sha256"]:
-            return facts
-    with atomic.path(final) as temporary:
-        with tf.io.TFRecordWriter(os.fspath(temporary)) as writer:
-            for index in indices:
-                writer.write(_example(split, int(index)))
-        facts = {
-            "file": final.name,
-            "images": len(indices),
-            "bytes": temporary.stat().st_size,
-            "sha256": _sha256(temporary),
-        }
-    atomic.write_json(note, facts)
-    return facts
-
-
-def _example(split: Split, index: int) -> bytes:
-    try:
-        encoded = split.encoded(index)
-    except OSError as error:
-        raise UserError(f"{split.ids[index]}: no longer readable ({error}); put the image back") from error
-    features = {"image": _bytes(encoded), "id": _bytes(str(split.ids[index]).encode("utf-8", "surrogateescape"))}
-    if split.labels is not None:
-        features["label"] = _floats(split.labels[index])
-    if split.content_labels is not None:
-        features["content_label"] = _floats(split.content_labels[index])
-    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString(deterministic=True)
-
-
-def _bytes(value: bytes) -> tf.train.Feature:
-    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
-
-
-def _floats(values: np.ndarray) -> tf.train.Feature:
-    return tf.train.Feature(float_list=tf.train.FloatList(value=values.tolist()))
-
-
-def _clean(output: pathlib.Path) -> None:
-    """Removes the notes on progress and what a killed call left half-written."""
-    for path in [*(output / _PROGRESS).iterdir(), *output.glob(".partial-*")]:
-        path.unlink(missing_ok=True)
-    (output / _PROGRESS).rmdir()
-
-
-def _sha256(path: pathlib.Path) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+PARTS = {"train": TRAIN, "validation": VALIDATION, "test": TEST, "unlabeled": UNLABELED}
+RETRIEVAL = "retrieval"
 
 
 class RecordReader:
@@ -177,33 +31,56 @@ class RecordReader:
     Args:
       paths: the shards.
       shard: shard of each row, [N].
-      offset: where the row's Example begins in its shard, int64 [N].
+      offset: where the encoded image begins in its shard, int64 [N].
       length: its length, int64 [N].
+      names: ids of the images, [N].
       checksum: hash of the shards' contents.
     """
 
     def __init__(
-        self, paths: Sequence[pathlib.Path], shard: np.ndarray, offset: np.ndarray, length: np.ndarray, checksum: str
+        self,
+        paths: Sequence[pathlib.Path],
+        shard: np.ndarray,
+        offset: np.ndarray,
+        length: np.ndarray,
+        names: Sequence[str],
+        checksum: str,
     ):
         self._paths = list(paths)
         self._files = [open(path, "rb") for path in paths]  # noqa: SIM115 - read at random for as long as this lives
-        self._shard, self._offset, self._length, self._checksum = shard, offset, length, checksum
+        self._shard, self._offset, self._length = shard, offset, length
+        self._names, self._checksum = names, checksum
 
     def __len__(self) -> int:
         return len(self._shard)
 
     def read(self, row: int) -> bytes:
-        """Encoded bytes of one image."""
-        descriptor = self._files[self._shard[row]].fileno()
-        record = os.pread(descriptor, int(self._length[row]), int(self._offset[row]))
-        return tf.train.Example.FromString(record).features.feature["image"].bytes_list.value[0]
+        """Encoded bytes of one image.
+
+        Raises:
+          OSError: the shard was cut off after it was verified.
+        """
+        wanted = int(self._length[row])
+        encoded = os.pread(self._files[self._shard[row]].fileno(), wanted, int(self._offset[row]))
+        if len(encoded) < wanted:
+            raise OSError(f"{self._paths[self._shard[row]]} was cut off while it was read")
+        return encoded
 
     def name(self, row: int) -> str:
-        """Shard and position of the record."""
-        return f"{self._paths[self._shard[row]]} at byte {self._offset[row]}"
+        """The image and its shard."""
+        return f"{self._names[row]} in {self._paths[self._shard[row]]}"
+
+    def relative_name(self, row: int) -> str:
+        """Id of the image, without the prefix that images of a retrieval folder have."""
+        return str(self._names[row]).removeprefix(f"{RETRIEVAL}/")
+
+    def place(self, row: int) -> dict[str, Any]:
+        """The encoded image as part of a file: its path, offset and length."""
+        path = os.path.abspath(self._paths[self._shard[row]])
+        return {"path": path, "offset": int(self._offset[row]), "length": int(self._length[row])}
 
     def sizes(self) -> np.ndarray:
-        """Sizes of the records: int64 [N]."""
+        """Encoded sizes of the images: int64 [N]."""
         return self._length
 
     def key(self) -> str:
@@ -212,7 +89,7 @@ class RecordReader:
 
 
 def load_records(root: str | os.PathLike) -> Records:
-    """Reads what `write_tfrecord` wrote.
+    """Reads the images of all parts but `retrieval`, in the order of the source.
 
     Raises:
       UserError: no manifest, a shard that is missing or not as it was written; the message names it.
@@ -220,34 +97,78 @@ def load_records(root: str | os.PathLike) -> Records:
     root = pathlib.Path(root).expanduser()
     if not root.is_dir():
         raise UserError(f"data.root={root}: no such folder; give one that bin/prepare wrote")
-    manifest = _read_manifest(root)
-    shards = [(name, facts) for name, entries in manifest["splits"].items() for facts in entries]
-    paths = [root / facts["file"] for _, facts in shards]
-    with futures.ThreadPoolExecutor(threads()) as pool:
-        list(pool.map(lambda item: _verify(root, item[1]), shards))
+    manifest = read_manifest(root)
     schema = AttributeSchema.from_dict(manifest["schema"])
     content_names = tuple(manifest["content_names"])
-    rows = []
-    for number, (name, facts) in enumerate(shards):
-        found = _scan(paths[number], number, schema.size, len(content_names))
-        if len(found) != facts["images"]:
-            raise UserError(f"{paths[number]}: {len(found)} records, {facts['images']} expected; run bin/prepare again")
-        rows += [(*row, _PARTS[name]) for row in found]
-    shard, offset, length, ids, labels, contents, parts = zip(*rows, strict=True)
-    checksum = hashlib.sha256("".join(facts["sha256"] for _, facts in shards).encode()).hexdigest()
+    reader, rows, parts = _read(root, manifest, list(PARTS))
+
+    def matrix(values: list[tuple[float, ...]], width: int) -> np.ndarray:
+        return np.array([value or (0.0,) * width for value in values], np.float32)
+
     return Records(
-        RecordReader(paths, np.array(shard), np.array(offset, np.int64), np.array(length, np.int64), checksum),
-        np.array(ids, np.str_),
-        np.array(labels, np.float32),
-        np.array(parts, np.int8),
+        reader,
+        np.array([row.id for row in rows], np.str_),
+        matrix([row.label for row in rows], schema.size),
+        np.array([PARTS[part] for part in parts], np.int8),
         schema,
-        np.array(contents, np.float32) if content_names else None,
+        matrix([row.content_label for row in rows], len(content_names)) if content_names else None,
         content_names,
         int(manifest["crop"]),
     )
 
 
-def _read_manifest(root: pathlib.Path) -> dict[str, Any]:
+def retrieval_reader(root: str | os.PathLike) -> RecordReader:
+    """The images that came from the folder that data.retrieval_source named when `root` was prepared.
+
+    Raises:
+      UserError: there are none, or as `load_records`.
+    """
+    root = pathlib.Path(root).expanduser()
+    manifest = read_manifest(root)
+    if not manifest["splits"].get(RETRIEVAL):
+        raise UserError(f"data.retrieval_source={root}: it was prepared without a folder of images; give train or all")
+    return _read(root, manifest, [RETRIEVAL])[0]
+
+
+class _Row(NamedTuple):
+    """What is known of an image: its row in the source, where it lies in its shard, and its names."""
+
+    row: int
+    offset: int
+    length: int
+    id: str
+    label: tuple[float, ...]
+    content_label: tuple[float, ...]
+
+
+def _read(
+    root: pathlib.Path, manifest: dict[str, Any], wanted: Sequence[str]
+) -> tuple[RecordReader, list[_Row], list[str]]:
+    """Reader, rows and parts of the images of some parts, in the order of the source."""
+    shards = [(part, facts) for part in wanted for facts in manifest["splits"].get(part, [])]
+    paths = [root / facts["file"] for _, facts in shards]
+    with futures.ThreadPoolExecutor(threads()) as pool:
+        scanned = list(pool.map(lambda item: _scan(root / item[1]["file"], item[1]), shards))
+    found = [(row, number) for number, rows in enumerate(scanned) for row in rows]
+    found.sort(key=lambda item: item[0].row)
+    checksum = hashlib.sha256("".join(facts["sha256"] for _, facts in shards).encode()).hexdigest()
+    reader = RecordReader(
+        paths,
+        np.array([number for _, number in found]),
+        np.array([row.offset for row, _ in found], np.int64),
+        np.array([row.length for row, _ in found], np.int64),
+        [row.id for row, _ in found],
+        checksum,
+    )
+    return reader, [row for row, _ in found], [shards[number][0] for _, number in found]
+
+
+def read_manifest(root: pathlib.Path) -> dict[str, Any]:
+    """What `dataset.json` in `root` says.
+
+    Raises:
+      UserError: it is missing, damaged or of another format.
+    """
     path = root / MANIFEST
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
@@ -256,38 +177,51 @@ def _read_manifest(root: pathlib.Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: not the manifest of a data set ({error}); run bin/prepare again") from None
     needed = {"plan", "schema", "content_names", "crop", "splits"}
-    if not isinstance(manifest, dict) or not needed <= set(manifest) or not set(manifest["splits"]) <= set(_PARTS):
+    if (
+        not isinstance(manifest, dict)
+        or not needed <= set(manifest)
+        or not set(manifest["splits"]) <= {*PARTS, RETRIEVAL}
+    ):
         raise UserError(f"{path}: not the manifest of a data set; run bin/prepare again")
     if manifest["plan"]["format"] != FORMAT:
         raise UserError(f"{path}: format {manifest['plan']['format']}, expected {FORMAT}; run bin/prepare again")
     for entry in (entry for entries in manifest["splits"].values() for entry in entries):
-        if not {"file", "images", "bytes", "sha256"} <= set(entry):
+        if not {"file", "images", "bytes", "sha256", "unreadable"} <= set(entry):
             raise UserError(f"{path}: a shard's entry is not whole; run bin/prepare again")
         if os.path.basename(entry["file"]) != entry["file"]:
             raise UserError(f"{path}: {entry['file']!r} is a path; a shard has to lie beside the manifest")
-    if not manifest["splits"].get("train"):
+    if not sum(entry["images"] for entry in manifest["splits"].get("train", [])):
         raise UserError(f"{path}: no training images; run bin/prepare again")
     return manifest
 
 
-def _verify(root: pathlib.Path, facts: dict[str, Any]) -> None:
-    path = root / facts["file"]
+def _scan(path: pathlib.Path, facts: dict[str, Any]) -> list[_Row]:
+    """Verifies a shard, then finds of each record where its image lies and what else it says."""
+    # Not at the top, since bin/prepare does without.
+    import tensorflow as tf
+
     if not path.is_file():
         raise UserError(f"{path}: missing; copy it again or run bin/prepare again")
-    if path.stat().st_size != facts["bytes"] or _sha256(path) != facts["sha256"]:
+    if path.stat().st_size != facts["bytes"] or sha256(path) != facts["sha256"]:
         raise UserError(f"{path}: not as it was written; copy it again or run bin/prepare again")
-
-
-def _scan(path: pathlib.Path, shard: int, labels: int, contents: int) -> list[tuple]:
-    """Where the records of a shard lie and what they say besides their pixels."""
     rows = []
     with open(path, "rb") as file:
         while header := file.read(12):
-            (length,) = struct.unpack("<Q", header[:8])
-            feature = tf.train.Example.FromString(file.read(length)).features.feature
-            label = list(feature["label"].float_list.value) or [0.0] * labels
-            content = list(feature["content_label"].float_list.value) or [0.0] * contents
-            name = feature["id"].bytes_list.value[0].decode("utf-8", "surrogateescape")
-            rows.append((shard, file.tell() - length, length, name, label, content))
+            start = file.tell()
+            record = file.read(struct.unpack("<Q", header[:8])[0])
             file.seek(4, os.SEEK_CUR)
+            feature = tf.train.Example.FromString(record).features.feature
+            image = feature["image"].bytes_list.value[0]
+            rows.append(
+                _Row(
+                    row=feature["row"].int64_list.value[0],
+                    offset=start + record.index(image),
+                    length=len(image),
+                    id=feature["id"].bytes_list.value[0].decode("utf-8", "surrogateescape"),
+                    label=tuple(feature["label"].float_list.value),
+                    content_label=tuple(feature["content_label"].float_list.value),
+                )
+            )
+    if len(rows) != facts["images"]:
+        raise UserError(f"{path}: {len(rows)} records, {facts['images']} expected; run bin/prepare again")
     return rows

@@ -1,0 +1,69 @@
+"""Writes the images of any source as sharded TFRecord files, to train from one folder that is quick to copy and read.
+
+    prepare --config=celeba --config.data.root=~/celeba --output=~/celeba_records --workers=8
+    train --config=celeba --config.data.source=tfrecord --config.data.root=~/celeba_records
+
+Training then gets the same batches, bit for bit, as from the source: original bytes, labels, splits, unlabelled images
+and order are kept. data.fraction, data.image_size and data.retrieval_source=train|all are chosen when training;
+attributes, groups, splits and crop are those given here. Images of a folder that data.retrieval_source names here
+become a part of their own.
+
+A run that was killed goes on with the shards that are missing. dataset.json, with the checksum of each shard, comes
+last; whoever reads verifies it. Images that cannot be read are skipped and named; more than 1 % of them stop the run.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import time
+
+from absl import flags as absl_flags
+
+from rgunit_tf.cli import flags, launcher
+
+_CONFIG = flags.config()
+_OUTPUT = flags.output("folder for the shards; a new one, or one where the same command was cut off")
+_WORKERS = absl_flags.DEFINE_integer("workers", None, "processes that read, check and write [all cores]", lower_bound=1)
+
+
+def main(argv: list[str]) -> None:
+    """Prepares and says what is where."""
+    del argv
+    from tqdm import tqdm
+
+    from rgunit_tf import data
+    from rgunit_tf.data import decoding, folder, prepare
+
+    started = time.monotonic()
+    settings = dict(_CONFIG.value.data)
+    records = data._records(settings)
+    source = settings["retrieval_source"]
+    retrieval = None if source in ("train", "all") else folder.unlabelled_reader(os.path.expanduser(source))
+    output = pathlib.Path(_OUTPUT.value).expanduser()
+    # Without a terminal there is no bar.
+    with tqdm(unit="image", desc="prepare", disable=None) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        workers = _WORKERS.value or decoding.threads()
+        manifest = prepare.write_tfrecord(records, output, retrieval, workers=workers, progress=progress)
+    parts = {name: sum(entry["images"] for entry in entries) for name, entries in manifest["splits"].items()}
+    shards = [entry for entries in manifest["splits"].values() for entry in entries]
+    said = f"prepare: {sum(parts.values())} images ({', '.join(f'{name} {count}' for name, count in parts.items())})"
+    said += f" in {len(shards)} shards, {sum(entry['bytes'] for entry in shards) / 2**20:.1f} MiB"
+    said += f", {time.monotonic() - started:.1f} s"
+    skipped = len(prepare.unreadable(manifest))
+    said += f"; {skipped} unreadable skipped, see {output / 'dataset.json'}" if skipped else ""
+    print(f"{said}; train with --config.data.source=tfrecord --config.data.root={output}")
+
+
+def run() -> None:
+    """Entry point of `bin/prepare` and `rgunit-prepare`."""
+    launcher.run(main)
+
+
+if __name__ == "__main__":
+    run()
