@@ -57,9 +57,10 @@ def _report(workdir: Workdir) -> None:
     from absl import logging
 
     try:
+        from rgunit_tf import cluster
         from rgunit_tf.evaluation import report
 
-        if report.is_current(workdir):
+        if not cluster.is_chief() or report.is_current(workdir):
             return
         from rgunit_tf.evaluation.stage_evaluation import evaluate_workdir
 
