@@ -31,6 +31,7 @@ __all__ = [
     "default_config",
     "domains",
     "evaluation",
+    "inference",
     "losses",
     "models",
     "retrieval",
@@ -52,7 +53,7 @@ _HOMES = {
 }
 
 if TYPE_CHECKING:
-    from rgunit_tf import config, data, domains, evaluation, losses, models, retrieval, serving, stages
+    from rgunit_tf import config, data, domains, evaluation, inference, losses, models, retrieval, serving, stages
     from rgunit_tf.config import default_config
     from rgunit_tf.domains import AttributeSchema
     from rgunit_tf.errors import UserError

@@ -13,7 +13,7 @@ from typing import Any
 
 from absl import flags as absl_flags
 
-from rgunit_tf.cli import launcher
+from rgunit_tf.cli import flags, launcher
 from rgunit_tf.errors import UserError
 
 WHAT = ("train_step", "guided_step", "retrieval", "input", "serving", "startup")
@@ -22,7 +22,7 @@ _IMAGE_SIZE = absl_flags.DEFINE_integer("image_size", 128, "side of the images, 
 _WIDTH = absl_flags.DEFINE_integer(
     "width", 64, "channels of the first layer, of the discriminator's too", lower_bound=1
 )
-_BATCH_SIZE = absl_flags.DEFINE_integer("batch_size", None, "images a step, or queries a search", lower_bound=1)
+_BATCH_SIZE = flags.batch_size()
 _REPEATS = absl_flags.DEFINE_integer("repeats", 10, "timed rounds", lower_bound=1)
 _NEIGHBORS = absl_flags.DEFINE_integer("neighbors", 3, "r of guided_step and serving", lower_bound=1)
 _GALLERY_SIZE = absl_flags.DEFINE_integer(
@@ -31,8 +31,8 @@ _GALLERY_SIZE = absl_flags.DEFINE_integer(
     "images of the gallery of guided_step (1000), retrieval (200000), serving (20000)",
     lower_bound=20,
 )
-_INDEX = absl_flags.DEFINE_enum("index", "exact", ["exact", "scann"], "index of the served gallery")
-_WORKDIR = absl_flags.DEFINE_string("bench_workdir", None, "run whose retrieval model embeds, for retrieval")
+_INDEX = absl_flags.DEFINE_enum("gallery_index", "exact", ["exact", "scann"], "index of the served gallery")
+_WORKDIR = flags.workdir(required=False)
 _PROFILE = absl_flags.DEFINE_string("profile", None, "folder for a TensorBoard trace of the measured part")
 
 
@@ -50,29 +50,30 @@ def main(argv: list[str]) -> None:
 
 def _records(what: str) -> Iterator[dict[str, Any]]:
     repeats = _REPEATS.value
+    batch_size = _batch_size(what)
     if what in ("train_step", "guided_step"):
         from rgunit_tf.benchmarks import train_step
 
-        size = train_step.Size(_IMAGE_SIZE.value, _WIDTH.value, _BATCH_SIZE.value or 1, repeats)
+        size = train_step.Size(_IMAGE_SIZE.value, _WIDTH.value, batch_size, repeats)
         if what == "train_step":
             return train_step.train_step(size)
         return train_step.guided_step(size, _NEIGHBORS.value, _GALLERY_SIZE.value or 1000)
     if what == "retrieval":
         from rgunit_tf.benchmarks import search
 
-        return search.retrieval(_GALLERY_SIZE.value or 200_000, _BATCH_SIZE.value or 64, repeats, _WORKDIR.value)
+        return search.retrieval(_GALLERY_SIZE.value or 200_000, batch_size, repeats, _WORKDIR.value)
     if what == "input":
         from rgunit_tf.benchmarks import input_pipeline
 
-        return input_pipeline.input_pipeline(_IMAGE_SIZE.value, _BATCH_SIZE.value or 16, repeats=repeats)
+        return input_pipeline.input_pipeline(_IMAGE_SIZE.value, batch_size, repeats=repeats)
     if what == "serving":
-        return _serving()
+        return _serving(batch_size)
     from rgunit_tf.benchmarks import startup
 
     return startup.startup(repeats=repeats)
 
 
-def _serving() -> Iterator[dict[str, Any]]:
+def _serving(batch_size: int) -> Iterator[dict[str, Any]]:
     from rgunit_tf.benchmarks.timing import Recorder, matmul_peak
     from rgunit_tf.serving import latency
 
@@ -81,7 +82,7 @@ def _serving() -> Iterator[dict[str, Any]]:
         "width": _WIDTH.value,
         "gallery_size": _GALLERY_SIZE.value or 20_000,
         "index": _INDEX.value,
-        "batch": _BATCH_SIZE.value or 1,
+        "batch": batch_size,
         "repeats": _REPEATS.value,
         "neighbors": _NEIGHBORS.value,
     }
@@ -89,6 +90,13 @@ def _serving() -> Iterator[dict[str, Any]]:
     yield recorder.record("matmul_peak", recorder.peak, "GFLOP/s")
     for found in latency.measure(**settings):
         yield recorder.record(found.pop("name"), found.pop("value"), found.pop("unit"), **found)
+
+
+def _batch_size(what: str) -> int:
+    """The one asked for, or what suits the benchmark."""
+    if absl_flags.FLAGS["batch_size"].present:
+        return _BATCH_SIZE.value
+    return {"retrieval": 64, "input": 16}.get(what, 1)
 
 
 def _profile() -> Any:

@@ -1,8 +1,8 @@
-"""Measures the finished stages of a run on its test images.
+"""Measures the finished stages of a run on its test images, and writes the report.
 
 Writes <workdir>/evaluation/metrics.json (every figure with what it was computed with, its images, its confidence
-interval, seed and time) and pictures in evaluation/figures/. The attribute classifier that judges translated images is
-trained on real training images at the first call, and kept.
+interval, seed and time), pictures in evaluation/figures/, and evaluation/report.html, one page with all of it. The
+attribute classifier that judges translated images is trained on real training images at the first call, and kept.
 
 FID, KID, Inception Score and LPIPS need networks trained on ImageNet, which no package ships: name their files. Nothing
 is downloaded unless --inception=keras asks for it.
@@ -16,7 +16,7 @@ from rgunit_tf.cli import flags, launcher
 
 _WORKDIR = flags.workdir()
 _STAGE = flags.stage()
-_SEED = absl_flags.DEFINE_integer("seed", 0, "seed of target domains, styles and resamples", lower_bound=0)
+_SEED = flags.seed()
 _CLASSIFIER = absl_flags.DEFINE_enum(
     "classifier",
     "auto",
@@ -42,6 +42,7 @@ def main(argv: list[str]) -> None:
     """Evaluates the stages asked for and prints the main figures."""
     del argv
     from rgunit_tf.evaluation import summary
+    from rgunit_tf.evaluation.report import write_report
     from rgunit_tf.evaluation.stage_evaluation import METRICS, evaluate_workdir
     from rgunit_tf.workdir import Workdir
 
@@ -57,7 +58,7 @@ def main(argv: list[str]) -> None:
         lpips_backbone=_LPIPS_BACKBONE.value,
     )
     print("\n".join(summary.lines(report)))
-    print(f"written to {workdir.path / 'evaluation' / METRICS}")
+    print(f"written to {workdir.path / 'evaluation' / METRICS} and {write_report(workdir)}")
 
 
 def run() -> None:

@@ -107,11 +107,12 @@ def reference() -> flags.FlagHolder[list[str]]:
     return _holder("reference")
 
 
-def output(meaning: str) -> flags.FlagHolder[str]:
-    """`--output=<path>`, required; `meaning` says what is written there, for `--help` of the first command defined."""
+def output(meaning: str, required: bool = True) -> flags.FlagHolder[str]:
+    """`--output=<path>`; `meaning` says what is written there, for `--help` of the first command defined."""
     if "output" not in flags.FLAGS:
         flags.DEFINE_string("output", None, meaning)
-    _require("output")
+    if required:
+        _require("output")
     return _holder("output")
 
 
@@ -134,8 +135,7 @@ def batch_size() -> flags.FlagHolder[int]:
 def seed() -> flags.FlagHolder[int]:
     """`--seed=<number>`: of everything that is drawn at random."""
     if "seed" not in flags.FLAGS:
-        # A command may have a seed of its own, with another meaning in its --help.
-        flags.DEFINE_integer("seed", 0, "seed of what is drawn at random", lower_bound=0, allow_override=True)
+        flags.DEFINE_integer("seed", 0, "seed of what is drawn at random", lower_bound=0)
     return _holder("seed")
 
 

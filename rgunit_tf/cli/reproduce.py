@@ -16,10 +16,10 @@ from rgunit_tf.errors import UserError
 
 _CONFIG = flags.config()
 _TABLE = absl_flags.DEFINE_enum("table", "all", ["1", "2", "3", "4", "all"], "table of the paper, or all four")
-_OUTPUT = absl_flags.DEFINE_string("output", None, "folder of the runs and tables (default: runs/reproduce_<config>)")
+_OUTPUT = flags.output("folder of the runs and tables (default: runs/reproduce_<config>)", required=False)
 _SEEDS = absl_flags.DEFINE_integer("seeds", 1, "repetitions, each with another seed of the training", lower_bound=1)
 _FRACTIONS = absl_flags.DEFINE_list("fractions", ["25", "50", "100"], "shares of labelled data of Table 3, percent")
-_NEIGHBORS = absl_flags.DEFINE_list("neighbors", ["1", "3", "10"], "numbers of retrieved images of Table 4")
+_COUNTS = absl_flags.DEFINE_list("neighbor_counts", ["1", "3", "10"], "numbers of retrieved images of Table 4")
 _DRY_RUN = absl_flags.DEFINE_bool("dry_run", False, "only list the runs, and the time that they would take")
 
 
@@ -27,7 +27,7 @@ def main(argv: list[str]) -> None:
     """Runs what is missing for the tables asked for, and prints them."""
     del argv
     percents = _whole_numbers("fractions", _FRACTIONS.value, 100)
-    counts = _whole_numbers("neighbors", _NEIGHBORS.value, 1000)
+    counts = _whole_numbers("neighbor_counts", _COUNTS.value, 1000)
     from rgunit_tf.experiments.reproduce import Reproduction, duration
     from rgunit_tf.experiments.tables import all_tables
     from rgunit_tf.stages.training import configure

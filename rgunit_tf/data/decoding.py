@@ -55,7 +55,7 @@ def decode(encoded: bytes, size: int, crop: int = 0) -> np.ndarray:
             shrink = _draft(image, side, size)
             if image.getexif().get(ExifTags.Base.Orientation, 1) >= 5:
                 width, height = height, width
-            upright = _to_rgb(ImageOps.exif_transpose(image))
+            upright = to_rgb(ImageOps.exif_transpose(image))
         # Whole pixels of the full-size image; fractions of those that a draft has left.
         left, top = (width - side) // 2 / shrink, (height - side) // 2 / shrink
         box = (left, top, min(left + side / shrink, upright.width), min(top + side / shrink, upright.height))
@@ -82,7 +82,8 @@ def _draft(image: Image.Image, side: int, size: int) -> int:
     return max(round(width / image.size[0]), 1)
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image) -> Image.Image:
+    """A picture of any mode as RGB: 16-bit values scaled, transparency laid over white."""
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
     if image.mode.startswith("I"):

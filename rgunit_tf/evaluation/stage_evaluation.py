@@ -170,6 +170,8 @@ def evaluate_workdir(
             "image_size": dataset.test.image_size,
             "attributes": list(dataset.schema.names),
             "train_images": len(dataset.train),
+            "validation_images": len(dataset.validation),
+            "gallery_images": len(dataset.retrieval),
             "test_images": len(dataset.test),
         },
         "versions": {"python": platform.python_version(), "tensorflow": tf.__version__, "numpy": np.__version__},

@@ -76,7 +76,7 @@ def upright(encoded: bytes) -> Image.Image:
     decoding.decode(encoded, 8)
     with Image.open(io.BytesIO(encoded)) as image:
         profile = image.info.get("icc_profile") if image.mode == "RGB" else None
-        picture = decoding._to_rgb(ImageOps.exif_transpose(image))
+        picture = decoding.to_rgb(ImageOps.exif_transpose(image))
     picture.info = {"icc_profile": profile} if profile else {}
     return picture
 

@@ -19,9 +19,10 @@ def test_a_workdir_without_finished_stage_is_one_line_and_exit_code_2(tmp_path, 
 
 
 def test_the_main_figures_are_printed(tmp_path, capsys, monkeypatch):
-    from rgunit_tf.evaluation import stage_evaluation
+    from rgunit_tf.evaluation import report, stage_evaluation
 
     asked = {}
+    monkeypatch.setattr(report, "write_report", lambda workdir: workdir.path / "evaluation/report.html")
 
     def evaluate_workdir(workdir, stages, seed, **networks):
         asked.update(path=workdir.path, stages=stages, seed=seed, networks=networks)
@@ -44,5 +45,5 @@ def test_the_main_figures_are_printed(tmp_path, capsys, monkeypatch):
     networks = {"architecture": "resnet50", "inception": "none", "lpips_weights": "auto", "lpips_backbone": "auto"}
     assert asked == {"path": tmp_path, "stages": ["guided"], "seed": 4, "networks": networks}
     output = capsys.readouterr().out
-    assert "0.912 [0.900, 0.950]" in output and "metrics.json" in output
+    assert "0.912 [0.900, 0.950]" in output and "metrics.json" in output and "report.html" in output
     assert json.dumps(str(tmp_path))[1:-1] in output

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from rgunit_tf.cli import flags
@@ -40,3 +43,11 @@ def test_only_a_command_that_requires_the_workdir_is_noted(monkeypatch):
     assert flags.required_flags == set()
     flags.workdir()
     assert flags.required_flags == {(__name__, "workdir")}
+
+
+def test_all_commands_can_be_imported_into_one_process(root):
+    names = sorted(file.stem for file in (root / "bin").iterdir() if file.stem not in ("test", ".bootstrap"))
+    assert len(names) >= 8
+    code = "; ".join(f"import rgunit_tf.cli.{name}" for name in names)
+    result = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr

@@ -1,0 +1,51 @@
+"""Counted multiplications against counts by hand."""
+
+import numpy as np
+import tensorflow as tf
+
+from rgunit_tf.benchmarks import multiplications
+from rgunit_tf.models.layers import UpsampleConvolution
+
+
+def traced(function, *shapes):
+    return tf.function(function).get_concrete_function(*(tf.TensorSpec(shape) for shape in shapes))
+
+
+def test_a_convolution_forward_and_backward():
+    kernel = tf.Variable(tf.zeros((3, 3, 4, 8)))
+
+    def step(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = tf.reduce_sum(tf.nn.conv2d(x, kernel, 2, "SAME"))
+        return tape.gradient(y, [x, kernel])
+
+    counts, unknown = multiplications.count(traced(step, (2, 16, 16, 4)))
+    assert unknown == 0
+    # Forward, by the input and by the kernel: each touches every (output pixel, tap, channel, filter) once.
+    assert sorted(counts.values()) == [2 * 8 * 8 * 3 * 3 * 4 * 8] * 3
+
+
+def test_matrix_products_and_nested_calls():
+    weights = tf.Variable(tf.zeros((5, 7)))
+    inner = tf.function(lambda x: tf.matmul(x, weights))
+    counts, unknown = multiplications.count(traced(lambda x: inner(x) + inner(2.0 * x), (3, 5)))
+    assert unknown == 0
+    assert sorted(counts.values()) == [3 * 5 * 7] * 2
+    transposed = traced(lambda x: tf.matmul(weights, x, transpose_a=True, transpose_b=True), (3, 5))
+    assert sum(multiplications.count(transposed)[0].values()) == 3 * 5 * 7
+
+
+def test_an_upsampling_convolution_as_written_and_as_computed():
+    layer = UpsampleConvolution(6)
+    counts, _ = multiplications.count(traced(lambda x: layer(x), (1, 8, 8, 4)))
+    convolution = {name: value for name, value in counts.items() if "Conv2D" in name}
+    assert sum(convolution.values()) == 8 * 8 * 9 * 4 * 24
+    np.testing.assert_allclose(multiplications.gflop(convolution, as_written=False), 2e-9 * 8 * 8 * 9 * 4 * 24)
+    np.testing.assert_allclose(multiplications.gflop(convolution, as_written=True), 2e-9 * 16 * 16 * 25 * 4 * 6)
+
+
+def test_a_shape_that_is_not_known_is_said():
+    counts, unknown = multiplications.count(traced(lambda x: tf.matmul(x, x, transpose_b=True), (None, 5)))
+    assert counts == {}
+    assert unknown == 1

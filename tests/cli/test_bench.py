@@ -1,0 +1,55 @@
+"""bin/bench as scripts read it: one JSON object a line, under names that stay."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def bench(root):
+    def bench(*arguments):
+        command = [sys.executable, "-m", "rgunit_tf.cli.bench", *arguments]
+        return subprocess.run(command, cwd=root, capture_output=True, text=True)
+
+    return bench
+
+
+def records(result):
+    assert result.returncode == 0, result.stderr[-3000:]
+    return {record["name"]: record for record in map(json.loads, result.stdout.splitlines())}
+
+
+def test_train_step(bench):
+    found = records(bench("train_step", "--image_size=16", "--width=4", "--batch_size=2", "--repeats=2"))
+    assert found["matmul_peak"]["unit"] == "GFLOP/s"
+    assert found["train_step_s_per_image"]["unit"] == "s"
+    product = found["train_step_s_per_image"]["value"] * found["matmul_peak"]["value"]
+    assert found["train_step_s_per_image_x_peak"]["value"] == pytest.approx(product)
+    assert found["train_step_s_per_image_x_peak"]["unit"] == "GFLOP/image"
+    assert found["train_step_useful_gflop_per_image"]["unit"] == "GFLOP"
+    assert found["train_step_useful_gflop_per_image"]["operations_not_counted"] == 0
+    assert found["train_step_useful_gflop_per_image"]["value"] > found["train_step_computed_gflop_per_image"]["value"]
+
+
+def test_guided_step(bench):
+    found = records(
+        bench("guided_step", "--image_size=16", "--width=4", "--batch_size=2", "--repeats=2", "--gallery_size=30")
+    )
+    for kind in ("cached", "uncached"):
+        ratio = found[f"guided_step_s_per_image_{kind}"]["value"] / found["train_step_s_per_image"]["value"]
+        assert found[f"guided_step_over_train_step_{kind}"]["value"] == pytest.approx(ratio)
+
+
+def test_a_mistake_is_one_line(bench):
+    for arguments, words in (
+        ((), "name one of train_step"),
+        (("speed",), "'speed'; name one of train_step"),
+        (("train_step", "--image_size=18"), "--image_size=18: must be a multiple of 4"),
+        (("train_step", "--repeats=0"), "--repeats=0"),
+    ):
+        result = bench(*arguments)
+        assert result.returncode == 2, arguments
+        assert words in result.stderr
+        assert len(result.stderr.splitlines()) == 1
