@@ -30,7 +30,7 @@ from rgunit_tf.data.records import Reader, Records
 from rgunit_tf.data.shard_writer import PROGRESS, write_shards
 from rgunit_tf.errors import UserError
 
-SHARD_BYTES = 64 << 20
+SHARD_BYTES = 32 << 20
 MAX_UNREADABLE = 0.01
 _NAMED = 10
 
@@ -49,7 +49,7 @@ def write_tfrecord(
       records: what to write; unreadable images are left out, named and counted.
       output: folder to fill; made if absent.
       retrieval: unlabelled images of the retrieval set besides, such as `folder.unlabelled_reader` finds.
-      shards: files a part; 0: one for each 64 MiB.
+      shards: files a part; 0: one for each 32 MiB.
       workers: processes that read, check and write.
       progress: called with (images done, images in all) after each shard.
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from rgunit_tf.errors import UserError
 from rgunit_tf.retrieval import index
 
 # Scores held at a time (2^22 floats are 16 MiB) and rows copied at a time (at 300 dimensions, 20 MiB).
@@ -23,13 +24,22 @@ class ExactIndex(index.Index):
     Args:
       embeddings: float [N, D].
       block: rows compared at a time; None lets it follow from the number of queries.
+      dtype: "float32", or "float16" to store them in half the memory. They are computed with in float32 all the same,
+        so that a distance is off by at most 2^-11 of the largest embedding's norm.
+
+    Raises:
+      UserError: a value is beyond float16's 65,504, or as `checked_embeddings`.
     """
 
     kind = "exact"
     is_exact = True
 
-    def __init__(self, embeddings: Any, block: int | None = None, name: str | None = "exact_index"):
+    def __init__(
+        self, embeddings: Any, block: int | None = None, dtype: str = "float32", name: str | None = "exact_index"
+    ):
         vectors = index.checked_embeddings(embeddings)
+        if dtype == "float16":
+            vectors = _halved(vectors)
         super().__init__(*vectors.shape, name=name)
         if block is not None and block < 1:
             raise ValueError(f"block={block} must be at least 1")
@@ -38,7 +48,7 @@ class ExactIndex(index.Index):
         # smallest around the center.
         center = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
         norms = np.concatenate(
-            [np.square(vectors[i : i + _ROWS] - center).sum(axis=1) for i in range(0, self.size, _ROWS)]
+            [np.square(vectors[i : i + _ROWS].astype(np.float32) - center).sum(1) for i in range(0, self.size, _ROWS)]
         )
         self._embeddings = tf.Variable(vectors, trainable=False, name="embeddings")
         self._center = tf.Variable(center, trainable=False, name="center")
@@ -46,12 +56,13 @@ class ExactIndex(index.Index):
 
     @property
     def embeddings(self) -> tf.Variable:
-        """The indexed vectors, float32 [N, D]."""
+        """The indexed vectors, float32 or float16 [N, D]."""
         return self._embeddings
 
     def options(self) -> dict[str, Any]:
         """The arguments, JSON-ready, with which an index like this one is built."""
-        return {} if self._block is None else {"block": self._block}
+        block = {} if self._block is None else {"block": self._block}
+        return {**block, "dtype": "float16"} if self._embeddings.dtype == tf.float16 else block
 
     def _candidate_rows(self, queries: tf.Tensor, k: tf.Tensor) -> tf.Tensor:
         wanted = tf.minimum(k + _SPARE, self.size)
@@ -63,7 +74,7 @@ class ExactIndex(index.Index):
             stop = tf.minimum(start + block, self.size)
             # With q and x relative to the center m: -|q - x|^2 + |q|^2 = 2qx - |x|^2 = 2q(x + m) - |x|^2 - 2qm. What
             # depends on q alone does not change the order of its rows, so the rows can be used as they are stored.
-            part = tf.slice(self._embeddings, [start, 0], [stop - start, self.dimension])
+            part = tf.cast(tf.slice(self._embeddings, [start, 0], [stop - start, self.dimension]), tf.float32)
             scores = 2.0 * tf.matmul(queries, part, transpose_b=True)
             scores, columns = tf.math.top_k(scores - self._norms[start:stop], tf.minimum(wanted, stop - start))
             best = tf.concat([best, scores], axis=1)
@@ -79,3 +90,11 @@ class ExactIndex(index.Index):
             parallel_iterations=1,
         )
         return rows
+
+
+def _halved(vectors: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        halved = vectors.astype(np.float16)
+    if not np.isfinite(halved).all():
+        raise UserError("gallery: an embedding exceeds 65,504, the largest of float16; store them as float32")
+    return halved

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
-from absl import logging
 
 from rgunit_tf.errors import UserError
+from rgunit_tf.retrieval.embedding import embedded
 from rgunit_tf.retrieval.index import Index, check_count, make_index
 from rgunit_tf.retrieval.random_rows import random_rows
 
@@ -25,6 +25,10 @@ class Gallery(tf.Module):
     work eagerly, in a `tf.function`, in `tf.data` and in every replica. A *row* is a position in the gallery.
 
     Create it outside of a distribution strategy's scope: its variables never change and need no copy per replica.
+    `add` and `remove` give another gallery.
+
+    Images of a memory map (`np.memmap`) stay in their file, from which Python reads those that are asked for. All works
+    as with images in memory, except that a SavedModel which looks images up has to be made from those in memory.
 
     Args:
       index: holds the embeddings, [N, D].
@@ -40,7 +44,7 @@ class Gallery(tf.Module):
         self,
         index: Index,
         ids: Iterable[str],
-        images: np.ndarray | tf.Variable | None = None,
+        images: np.ndarray | np.memmap | tf.Variable | None = None,
         metadata: Mapping[str, Any] | None = None,
         name: str | None = "gallery",
     ):
@@ -57,15 +61,16 @@ class Gallery(tf.Module):
                 f"gallery: images must be uint8 of shape [{index.size}, height, width, 3], not {images.dtype} of "
                 f"shape {list(images.shape)}"
             )
-        _check_unique(self.ids)
+        check_unique(self.ids)
         # Strings have no place but the CPU, and a large set of images none but its memory.
         with tf.device("/CPU:0"):
-            keys = tf.constant(self.ids, tf.string)
+            # File names need not be valid UTF-8.
+            keys = tf.constant([name.encode("utf-8", "surrogateescape") for name in self.ids.tolist()], tf.string)
             self._ids = tf.Variable(keys, trainable=False, name="ids")
             self._table = tf.lookup.StaticHashTable(
                 tf.lookup.KeyValueTensorInitializer(keys, tf.range(index.size)), default_value=-1
             )
-            shared = images is None or isinstance(images, tf.Variable)
+            shared = images is None or isinstance(images, tf.Variable | np.memmap)
             self._images = images if shared else tf.Variable(images, trainable=False, name="images")
 
     @classmethod
@@ -88,6 +93,7 @@ class Gallery(tf.Module):
         index: str = "exact",
         keep_images: bool = True,
         batch_size: int = 64,
+        folder: str | os.PathLike | None = None,
         **index_options: Any,
     ) -> Gallery:
         """Embeds a set of images, labelled or not, and indexes them.
@@ -99,27 +105,98 @@ class Gallery(tf.Module):
           index: "exact" or "scann".
           keep_images: hold the images too, as a guided model needs them.
           batch_size: images embedded at a time, where `data` is a `Split`.
+          folder: a new folder to which all is written batch by batch, as `save` would, so that the images need not fit
+            into memory; the gallery then is the folder's, its images in their file. It appears whole or not at all.
           **index_options: passed to the index.
 
         Raises:
           UserError: no images, an id twice, an embedding that is not finite, or an index that cannot be had.
         """
         batches = data.batches(batch_size, training=False) if hasattr(data, "batches") else data
-        embed = tf.function(retrieval.embed_images, reduce_retracing=True)
-        embeddings, ids, images = [], [], []
-        for batch in batches:
-            pixels = tf.convert_to_tensor(batch["image"])
-            scaled = tf.cast(pixels, tf.float32) / 127.5 - 1.0 if pixels.dtype == tf.uint8 else pixels
-            embeddings.append(embed(scaled).numpy())
-            ids.extend(value.decode() if isinstance(value, bytes) else str(value) for value in np.asarray(batch["id"]))
-            if keep_images:
-                images.append((pixels if pixels.dtype == tf.uint8 else _to_uint8(scaled)).numpy())
+        parts = embedded(retrieval, batches, keep_images)
+        if folder is not None:
+            from rgunit_tf.retrieval import gallery_files
+
+            gallery_files.write(folder, parts, index, **index_options)
+            return gallery_files.load(folder, keep_images="mapped" if keep_images else False)
+        embeddings, ids, images = zip(*parts, strict=True) if (parts := list(parts)) else ((), (), ())
         if not ids:
             raise UserError("gallery: the retrieval set holds no image; check config.data.retrieval_source")
-        logging.info("gallery: %d images embedded", len(ids))
         return cls.from_embeddings(
-            np.concatenate(embeddings), ids, np.concatenate(images) if keep_images else None, index, **index_options
+            np.concatenate(embeddings),
+            [name for names in ids for name in names],
+            np.concatenate(images) if keep_images else None,
+            index,
+            **index_options,
         )
+
+    def add(
+        self,
+        ids: Iterable[str],
+        images: np.ndarray | None = None,
+        embeddings: np.ndarray | None = None,
+        retrieval: Any = None,
+    ) -> Gallery:
+        """The gallery with further images behind its own; the index is built again, by its rule for the new size.
+
+        Args:
+          ids: M names that the gallery does not hold.
+          images: uint8 [M, H, W, 3]; needed where the gallery holds images.
+          embeddings: float [M, D]; None: those that `retrieval` makes of the images.
+          retrieval: the model that made the other embeddings; see `build`.
+
+        Returns:
+          Another gallery; rows and ids of this one are the same in it. Its images are in memory.
+
+        Raises:
+          UserError: an id is held already or occurs twice, something is missing, or numbers or shapes do not fit.
+        """
+        ids = list(ids)
+        if self.has_images and images is None:
+            raise UserError("gallery: it holds images; give those of the added ids too")
+        if embeddings is None:
+            if images is None or retrieval is None:
+                raise UserError("gallery: give embeddings, or images and the retrieval model that embeds them")
+            starts = range(0, len(ids), 64)
+            batches = [{"image": images[i : i + 64], "id": np.asarray(ids[i : i + 64], object)} for i in starts]
+            embeddings = np.concatenate([part[0] for part in embedded(retrieval, batches, keep_images=False)])
+        embeddings = np.asarray(embeddings, np.float32)
+        if embeddings.shape != (len(ids), self.index.dimension):
+            raise UserError(
+                f"gallery: {len(ids)} ids, but embeddings of shape {embeddings.shape}; {self.index.dimension} "
+                "dimensions are needed, of one row an id"
+            )
+        kept = images if self.has_images else None
+        if kept is not None and (len(kept) != len(ids) or kept.shape[1:] != self._images.shape[1:]):
+            raise UserError(
+                f"gallery: images of shape {list(kept.shape)}; {[len(ids), *self._images.shape[1:]]} are needed"
+            )
+        return self._changed(
+            np.concatenate([self.embeddings.numpy(), embeddings]),
+            [*self.ids.tolist(), *ids],
+            None if kept is None else np.concatenate([self._pixels(), kept]),
+        )
+
+    def remove(self, ids: Iterable[str]) -> Gallery:
+        """The gallery without some images; the others keep their order, the index is built again.
+
+        Raises:
+          UserError: an id that the gallery does not hold, or none would be left.
+        """
+        ids = np.asarray(list(ids), np.str_)
+        unknown = ids[~np.isin(ids, self.ids)]
+        if len(unknown):
+            raise UserError(f"gallery: it holds no image {str(unknown[0])!r}; {len(unknown)} of the ids are unknown")
+        kept = ~np.isin(self.ids, ids)
+        images = self._pixels()[kept] if self.has_images else None
+        return self._changed(self.embeddings.numpy()[kept], self.ids[kept], images)
+
+    def _changed(self, embeddings: np.ndarray, ids: Iterable[str], images: np.ndarray | None) -> Gallery:
+        index = make_index(self.index.kind, embeddings, **self.index.options())
+        return Gallery(index, ids, images, self.metadata)
+
+    def _pixels(self) -> np.ndarray:
+        return self._images.numpy() if isinstance(self._images, tf.Variable) else np.asarray(self._images)
 
     def with_index(self, index: str, **index_options: Any) -> Gallery:
         """The same gallery under another index; ids and images are shared, not copied."""
@@ -215,7 +292,11 @@ class Gallery(tf.Module):
         """
         if self._images is None:
             raise UserError("gallery: it holds no images; build or load it with keep_images=True")
-        return tf.gather(self._images, rows)
+        if isinstance(self._images, tf.Variable):
+            return tf.gather(self._images, rows)
+        rows = tf.convert_to_tensor(rows)
+        images = tf.numpy_function(lambda rows: self._images[rows], [rows], tf.uint8, stateful=False)
+        return tf.ensure_shape(images, rows.shape.concatenate(self._images.shape[1:]))
 
     def save(self, folder: str | os.PathLike) -> None:
         """Writes the gallery to a new folder, whole or not at all; see `gallery_files`."""
@@ -224,19 +305,20 @@ class Gallery(tf.Module):
         gallery_files.save(self, folder)
 
     @classmethod
-    def load(cls, folder: str | os.PathLike, index: str | None = None, keep_images: bool = True) -> Gallery:
-        """Reads what `save` wrote; see `gallery_files.load`."""
+    def load(cls, folder: str | os.PathLike, index: str | None = None, keep_images: bool | str = True) -> Gallery:
+        """Reads what `save` wrote, images into memory, or with keep_images="mapped" not; see `gallery_files.load`."""
         from rgunit_tf.retrieval import gallery_files
 
         return gallery_files.load(folder, index, keep_images)
 
 
-def _check_unique(ids: np.ndarray) -> None:
+def check_unique(ids: np.ndarray) -> None:
+    """Checks that the ids, [N], differ.
+
+    Raises:
+      UserError: one occurs twice.
+    """
     values, counts = np.unique(ids, return_counts=True)
     if (counts > 1).any():
         twice = values[counts > 1]
         raise UserError(f"gallery: {len(twice)} ids occur more than once, such as {twice[0]!r}; ids must differ")
-
-
-def _to_uint8(images: tf.Tensor) -> tf.Tensor:
-    return tf.saturate_cast(tf.round((images + 1.0) * 127.5), tf.uint8)

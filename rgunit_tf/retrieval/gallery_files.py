@@ -6,15 +6,20 @@
     images.npy        uint8 [N, H, W, 3], where images are kept
     index_*.npy       what the index needs beside the embeddings, so that it is not built again
 
-Nothing in it is executed when it is read: arrays are read without pickle.
+Arrays are written as their rows come and read through memory maps, so that neither takes the memory of the images.
+Nothing in the folder is executed when it is read: arrays are read without pickle.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
 import pathlib
+import shutil
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -22,52 +27,132 @@ from absl import logging
 
 from rgunit_tf import atomic
 from rgunit_tf.errors import UserError
-from rgunit_tf.retrieval.gallery import Gallery
-from rgunit_tf.retrieval.index import make_index
+from rgunit_tf.retrieval.array_file import array_writer
+from rgunit_tf.retrieval.gallery import Gallery, check_unique
+from rgunit_tf.retrieval.index import checked_embeddings, make_index
 
 FORMAT_VERSION = 1
 _MANIFEST = "manifest.json"
+_ROWS = 1024
+# Embeddings [n, D], ids, and images uint8 [n, H, W, 3] or None.
+Part = tuple[np.ndarray, list[str], np.ndarray | None]
 
 
 def save(gallery: Gallery, folder: str | os.PathLike) -> None:
-    """Writes `gallery` to `folder`, which must not exist.
+    """Writes `gallery` to `folder`, which must not exist, a block of rows at a time.
 
     Raises:
       UserError: the folder exists.
     """
+
+    def parts() -> Iterator[Part]:
+        for start in range(0, gallery.size, _ROWS):
+            rows = np.arange(start, min(start + _ROWS, gallery.size), dtype=np.int32)
+            images = gallery.images(rows).numpy() if gallery.has_images else None
+            yield gallery.embeddings[rows[0] : rows[-1] + 1].numpy(), gallery.ids[rows].tolist(), images
+
+    index = gallery.index
+    _write(folder, parts(), index.kind, index.options(), lambda _: index.arrays(), gallery.metadata)
+
+
+def write(folder: str | os.PathLike, parts: Iterable[Part], index: str, **index_options: Any) -> None:
+    """Writes a gallery from a stream, of which one part at a time is held.
+
+    Args:
+      folder: where; it must not exist.
+      parts: embeddings float [n, D], n ids, and images uint8 [n, H, W, 3] or None; n as it comes.
+      index: "exact" or "scann", which is built from the embeddings once they are written.
+      **index_options: passed to the index.
+
+    Raises:
+      UserError: the folder exists, there is no image, an id occurs twice, or an embedding is not finite.
+    """
+
+    def arrays_of(embeddings: np.ndarray) -> dict[str, np.ndarray]:
+        if index == "exact":
+            checked_embeddings(embeddings)
+            return {}
+        return make_index(index, embeddings, **index_options).arrays()
+
+    _write(folder, parts, index, index_options, arrays_of, {})
+
+
+def _write(
+    folder: str | os.PathLike,
+    parts: Iterable[Part],
+    kind: str,
+    options: dict[str, Any],
+    arrays_of: Callable[[np.ndarray], dict[str, np.ndarray]],
+    metadata: dict[str, Any],
+) -> None:
     folder = pathlib.Path(folder)
-    if folder.exists():
-        raise UserError(f"{folder}: exists already; delete it to save another gallery there")
-    arrays = {"embeddings.npy": gallery.embeddings.numpy()}
-    if gallery.has_images:
-        arrays["images.npy"] = gallery.images(np.arange(gallery.size)).numpy()
-    arrays.update({f"index_{name}.npy": value for name, value in gallery.index.arrays().items()})
-    with atomic.directory(folder) as temporary:
-        for name, value in arrays.items():
-            np.save(temporary / name, value, allow_pickle=False)
-        (temporary / "ids.json").write_text(json.dumps(gallery.ids.tolist()), encoding="utf-8")
+    with _new_folder(folder) as temporary:
+        ids: list[str] = []
+        with contextlib.ExitStack() as stack:
+            embeddings = stack.enter_context(array_writer(temporary / "embeddings.npy", "float32"))
+            images = None
+            for vectors, names, pictures in parts:
+                embeddings.append(vectors)
+                ids.extend(names)
+                if pictures is not None:
+                    images = images or stack.enter_context(array_writer(temporary / "images.npy", "uint8"))
+                    images.append(pictures)
+        if not ids:
+            raise UserError("gallery: the retrieval set holds no image; check config.data.retrieval_source")
+        check_unique(np.asarray(ids, np.str_))
+        (temporary / "ids.json").write_text(json.dumps(ids), encoding="utf-8")
+        vectors = np.load(temporary / "embeddings.npy", mmap_mode="r", allow_pickle=False)
+        for name, value in arrays_of(vectors).items():
+            np.save(temporary / f"index_{name}.npy", value, allow_pickle=False)
         manifest = {
             "format_version": FORMAT_VERSION,
-            "count": gallery.size,
-            "embedding_dim": gallery.index.dimension,
-            "index": {
-                "kind": gallery.index.kind,
-                "options": gallery.index.options(),
-                "made_by": _index_maker(gallery.index.kind),
-            },
-            "metadata": gallery.metadata,
-            "sha256": {name: _sha256(temporary / name) for name in ["ids.json", *arrays]},
+            "count": len(ids),
+            "embedding_dim": int(vectors.shape[1]),
+            "index": {"kind": kind, "options": options, "made_by": _index_maker(kind)},
+            "metadata": metadata,
+            "sha256": {path.name: _sha256(path) for path in sorted(temporary.iterdir())},
         }
         atomic.write_json(temporary / _MANIFEST, manifest)
 
 
-def load(folder: str | os.PathLike, index: str | None = None, keep_images: bool = True) -> Gallery:
-    """Reads a gallery that `save` wrote.
+@contextlib.contextmanager
+def _new_folder(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+    """A folder that becomes `folder` if the block succeeds; what killed calls have left beside it is removed."""
+    if folder.exists():
+        raise UserError(f"{folder}: exists already; delete it to save another gallery there")
+    for stray in folder.parent.glob(".partial-*/embeddings.npy"):
+        with _held(stray.parent) as free:
+            if free:
+                shutil.rmtree(stray.parent, ignore_errors=True)
+    with atomic.directory(folder) as temporary, _held(temporary):
+        yield temporary
+
+
+@contextlib.contextmanager
+def _held(folder: pathlib.Path) -> Iterator[bool]:
+    """Whether no other process holds the folder; this one does until the block ends or the process is killed."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield True
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(descriptor)
+
+
+def load(folder: str | os.PathLike, index: str | None = None, keep_images: bool | str = True) -> Gallery:
+    """Reads a gallery that `save` or `write` wrote.
+
+    Each file's checksum is verified. The embeddings are then copied once, into the variable of the index, where graphs
+    and SavedModels need them; ScaNN holds its codes besides. Images are copied into a variable too, unless they are to
+    stay in their file.
 
     Args:
       folder: the folder.
       index: None for the index it was saved with; another kind is built from the embeddings.
-      keep_images: load the images too, where there are any.
+      keep_images: True to hold the images too, where there are any; "mapped" to read them from the file when they are
+        asked for (see `Gallery`); False to leave them out.
 
     Raises:
       UserError: the folder or a file of it is missing, damaged or of a later format; the message names it.
@@ -86,6 +171,8 @@ def load(folder: str | os.PathLike, index: str | None = None, keep_images: bool 
     images = arrays.pop("images.npy", None)
     if embeddings.shape != (manifest["count"], manifest["embedding_dim"]) or len(ids) != manifest["count"]:
         raise _damaged(folder, _MANIFEST, "states other counts than its files have")
+    if images is not None and keep_images != "mapped":
+        images = images.view(np.ndarray)
     saved = manifest["index"]
     kind = index or saved["kind"]
     options: dict[str, Any] = saved["options"] if kind == saved["kind"] else {}
@@ -128,7 +215,7 @@ def _read_manifest(folder: pathlib.Path) -> dict[str, Any]:
 
 def _read_array(folder: pathlib.Path, name: str) -> np.ndarray:
     try:
-        return np.load(folder / name, allow_pickle=False)
+        return np.load(folder / name, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
         raise _damaged(folder, name, "is not an array") from error
 
@@ -142,4 +229,4 @@ def _sha256(path: pathlib.Path) -> str:
 
 
 def _damaged(folder: pathlib.Path, name: str, what: str) -> UserError:
-    return UserError(f"{folder / name} {what}; delete the folder {folder}: it is rebuilt")
+    return UserError(f"{folder / name} {what}; delete the folder {folder}: it is built again")

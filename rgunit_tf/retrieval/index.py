@@ -11,6 +11,8 @@ import tensorflow as tf
 from rgunit_tf.errors import UserError
 
 KINDS = ("exact", "scann")
+# Rows checked at a time.
+_CHECKED = 2**14
 
 
 def check_count(k: int | tf.Tensor, available: int, what: str) -> tf.Tensor:
@@ -52,9 +54,11 @@ def checked_embeddings(embeddings: Any) -> np.ndarray:
         raise ValueError(f"embeddings must be a matrix [N, D], not of shape {embeddings.shape}")
     if not embeddings.shape[0]:
         raise UserError("gallery: it holds no image; give a retrieval set with at least one")
-    if not np.isfinite(embeddings).all():
-        row = int(np.argmin(np.isfinite(embeddings).all(axis=1)))
-        raise UserError(f"gallery: the embedding of row {row} is not finite; train the retrieval model again")
+    for start in range(0, len(embeddings), _CHECKED):
+        finite = np.isfinite(embeddings[start : start + _CHECKED]).all(axis=1)
+        if not finite.all():
+            row = start + int(np.argmin(finite))
+            raise UserError(f"gallery: the embedding of row {row} is not finite; train the retrieval model again")
     return embeddings
 
 
@@ -78,7 +82,7 @@ class Index(tf.Module, abc.ABC):
     @property
     @abc.abstractmethod
     def embeddings(self) -> tf.Variable:
-        """The indexed vectors, float32 [N, D]."""
+        """The indexed vectors, float32 or float16 [N, D]."""
 
     @abc.abstractmethod
     def _candidate_rows(self, queries: tf.Tensor, k: tf.Tensor) -> tf.Tensor:
@@ -123,11 +127,14 @@ class Index(tf.Module, abc.ABC):
         # The form |q|^2 - 2qx + |x|^2 that searches use loses all digits where q is near x; the difference does not.
         # One candidate a step, since [B, c, D] at once would be large for a large c.
         rows = tf.sort(rows, axis=1)
-        squares = tf.map_fn(
-            lambda column: tf.reduce_sum(tf.math.squared_difference(queries, tf.gather(self.embeddings, column)), -1),
-            tf.transpose(rows),
-            fn_output_signature=tf.TensorSpec([None], tf.float32),
-        )
+        # To gather from the variable itself would make every later read of it copy all of it.
+        embeddings = self.embeddings.read_value()
+
+        def squares_of(column: tf.Tensor) -> tf.Tensor:
+            vectors = tf.cast(tf.gather(embeddings, column), tf.float32)
+            return tf.reduce_sum(tf.math.squared_difference(queries, vectors), -1)
+
+        squares = tf.map_fn(squares_of, tf.transpose(rows), fn_output_signature=tf.TensorSpec([None], tf.float32))
         # top_k puts the lower position first among equals, which is the lower row, as the rows are sorted.
         negated, order = tf.math.top_k(-tf.transpose(squares), k)
         return tf.sqrt(-negated), tf.gather(rows, order, batch_dims=1)

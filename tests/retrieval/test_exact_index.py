@@ -31,6 +31,20 @@ def test_equals_numpy_whatever_the_block(block, batch):
     assert distances.shape == (batch, 9)
 
 
+@pytest.mark.parametrize("block", [7, None])
+def test_half_precision_is_that_of_the_stored_vectors_alone(block):
+    embeddings, queries = 3.0 + vectors(50), 3.0 + vectors(5, seed=1)
+    index = ExactIndex(embeddings, block, dtype="float16")
+    assert index.embeddings.dtype == tf.float16
+    assert index.options() == {"dtype": "float16"} | ({"block": 7} if block else {})
+    distances, rows = index.search(queries, 9)
+    expected_distances, expected_rows = reference(queries, embeddings.astype(np.float16), 9)
+    np.testing.assert_array_equal(rows, expected_rows)
+    np.testing.assert_allclose(distances, expected_distances, rtol=1e-6)
+    with pytest.raises(UserError, match=r"exceeds 65,504"):
+        ExactIndex(np.full((2, 3), 7e4), dtype="float16")
+
+
 @pytest.mark.parametrize("block", [3, None])
 def test_all_rows_can_be_asked_for(block):
     embeddings, queries = vectors(10), vectors(4, seed=1)

@@ -1,6 +1,5 @@
 """Galleries: building, searching, exclusion, ids, images, saving."""
 
-import json
 import pathlib
 import subprocess
 import sys
@@ -134,6 +133,75 @@ def test_another_index_shares_the_images():
     np.testing.assert_array_equal(other.search(vectors(2), 3)[0], gallery.search(vectors(2), 3)[0])
 
 
+def test_added_images_stand_behind_the_others_and_are_found():
+    gallery = make()
+    more = gallery.add(["new", "newer"], pictures(2), vectors(2, seed=8))
+    assert list(more.ids) == [*gallery.ids, "new", "newer"] and gallery.size == 20
+    ids, distances = more.search(vectors(2, seed=8), 1)
+    assert ids.numpy().ravel().tolist() == [b"new", b"newer"] and not distances.numpy().any()
+    np.testing.assert_array_equal(more.images([0, 20, 21]), np.concatenate([pictures(20)[:1], pictures(2)]))
+    np.testing.assert_array_equal(more.rows_of(gallery.ids), np.arange(20))
+    again = more.remove(["new", "newer"])
+    for found, expected in zip(again.search(vectors(3, 1), 4), gallery.search(vectors(3, 1), 4), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_removed_images_are_gone_and_the_others_keep_their_ids(kind):
+    gallery = make(index=kind)
+    gallery.metadata["retrieval"] = "step 10"
+    less = gallery.remove(["003.png", "000.png"])
+    kept = np.setdiff1d(np.arange(20), [0, 3])
+    assert list(less.ids) == list(gallery.ids[kept]) and less.index.kind == kind
+    assert less.metadata == {"retrieval": "step 10"}
+    np.testing.assert_array_equal(less.images(np.arange(18)), pictures(20)[kept])
+    expected = gallery.ids.astype(np.bytes_)[kept][nearest(vectors(4, 1), vectors(20)[kept])[:, :5]]
+    np.testing.assert_array_equal(less.search(vectors(4, 1), 5)[0], expected)
+    assert less.rows_of(["003.png"]).numpy() == [-1]
+
+
+def test_added_images_are_embedded_as_those_of_a_build():
+    first, rest = list(batches(7, 4))
+    gallery = Gallery.build(MeanColors(), [first])
+    names = [name.decode() for name in rest["id"].numpy()]
+    more = gallery.add(names, pictures(7)[4:], retrieval=MeanColors())
+    whole = Gallery.build(MeanColors(), batches(7, 4))
+    np.testing.assert_array_equal(more.embeddings.numpy(), whole.embeddings.numpy())
+    np.testing.assert_array_equal(more.images(np.arange(7)), whole.images(np.arange(7)))
+    assert list(more.ids) == list(whole.ids)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"ids": ["000.png"], "images": pictures(1), "embeddings": vectors(1)}, "'000.png'"),
+        ({"ids": ["a", "a"], "images": pictures(2), "embeddings": vectors(2)}, "'a'"),
+        ({"ids": ["a"], "embeddings": vectors(1)}, "holds images"),
+        ({"ids": ["a"], "images": pictures(1)}, "the retrieval model that embeds them"),
+        ({"ids": ["a"], "images": pictures(1), "embeddings": vectors(1)[:, :3]}, "6 dimensions"),
+        ({"ids": ["a", "b"], "images": pictures(2), "embeddings": vectors(1)}, "2 ids"),
+        ({"ids": ["a"], "images": pictures(1)[:, :2], "embeddings": vectors(1)}, r"\[1, 4, 4, 3\] are needed"),
+    ],
+)
+def test_what_cannot_be_added_is_refused(arguments, message):
+    with pytest.raises(UserError, match=message):
+        make().add(**arguments)
+
+
+def test_what_cannot_be_removed_is_refused():
+    with pytest.raises(UserError, match="holds no image 'nobody'"):
+        make().remove(["000.png", "nobody"])
+    with pytest.raises(UserError, match="at least one"):
+        make(2).remove(["000.png", "001.png"])
+
+
+def test_ids_that_are_not_valid_utf_8():
+    name = b"photo-\xff.png"
+    gallery = Gallery.build(MeanColors(), [{"image": pictures(1), "id": tf.constant([name])}])
+    assert gallery.rows_of(tf.constant([name])).numpy() == [0]
+    assert gallery.ids_at([0]).numpy()[0] == name and gallery.ids[0] == name.decode("utf-8", "surrogateescape")
+
+
 def test_random_rows_are_distinct_reproducible_and_never_the_own():
     gallery = make(6)
     seeds = np.random.default_rng(0).integers(0, 2**31, (6000, 2)).astype(np.int32)
@@ -154,82 +222,6 @@ def test_random_rows_are_distinct_reproducible_and_never_the_own():
             assert abs(share - expected).max() < 4 * np.sqrt(expected * (1 - expected) / len(drawn))
     with pytest.raises(UserError, match="from 1 to 5"):
         gallery.random_rows(seeds[:1], 6, own[:1])
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("images", [True, False])
-def test_save_and_load(tmp_path, kind, images):
-    gallery = make(index=kind, images=images)
-    gallery.metadata["retrieval"] = "step 10"
-    gallery.save(tmp_path / "gallery")
-    loaded = Gallery.load(tmp_path / "gallery")
-    assert loaded.index.kind == kind
-    assert loaded.metadata == {"retrieval": "step 10"}
-    np.testing.assert_array_equal(loaded.ids, gallery.ids)
-    np.testing.assert_array_equal(loaded.embeddings.numpy(), vectors(20))
-    for found, expected in zip(loaded.search(vectors(3, 1), 4), gallery.search(vectors(3, 1), 4), strict=True):
-        np.testing.assert_array_equal(found, expected)
-    assert loaded.has_images == images
-    if images:
-        np.testing.assert_array_equal(loaded.images(np.arange(20)), pictures(20))
-    assert not Gallery.load(tmp_path / "gallery", keep_images=False).has_images
-    assert Gallery.load(tmp_path / "gallery", index="exact").index.kind == "exact"
-    with pytest.raises(UserError, match="exists already"):
-        gallery.save(tmp_path / "gallery")
-    assert [path.name for path in tmp_path.iterdir()] == ["gallery"]
-
-
-def test_scann_is_built_again_when_another_version_made_it(tmp_path, monkeypatch):
-    pytest.importorskip("scann")
-    gallery = make(index="scann")
-    gallery.save(tmp_path / "gallery")
-    from rgunit_tf.retrieval import scann_index
-
-    monkeypatch.setattr(scann_index, "builder_version", lambda: "9.9")
-    monkeypatch.setattr(scann_index.ScannIndex, "_restore", None)
-    found = Gallery.load(tmp_path / "gallery").search(vectors(3, 1), 4)[0]
-    np.testing.assert_array_equal(found, gallery.search(vectors(3, 1), 4)[0])
-
-
-@pytest.mark.parametrize("name", ["embeddings.npy", "images.npy", "ids.json"])
-@pytest.mark.parametrize("damage", ["one byte", "cut", "gone"])
-def test_a_damaged_file_is_named_with_the_remedy(tmp_path, name, damage):
-    make().save(tmp_path / "gallery")
-    path = tmp_path / "gallery" / name
-    content = bytearray(path.read_bytes())
-    content[-3] ^= 1
-    if damage == "gone":
-        path.unlink()
-    else:
-        path.write_bytes(content if damage == "one byte" else content[:-5])
-    with pytest.raises(UserError, match=rf"{name} .*delete the folder .*it is rebuilt"):
-        Gallery.load(tmp_path / "gallery")
-
-
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"format_version": 1}', '{"format_version": 2}'])
-def test_a_damaged_manifest_is_named(tmp_path, text):
-    make().save(tmp_path / "gallery")
-    (tmp_path / "gallery" / "manifest.json").write_text(text)
-    with pytest.raises(UserError, match=r"manifest\.json .*it is rebuilt"):
-        Gallery.load(tmp_path / "gallery")
-
-
-def test_pickled_arrays_are_not_read(tmp_path):
-    make().save(tmp_path / "gallery")
-    path = tmp_path / "gallery" / "embeddings.npy"
-    np.save(path, np.array([{}]), allow_pickle=True)
-    from rgunit_tf.retrieval import gallery_files
-
-    manifest = json.loads((tmp_path / "gallery" / "manifest.json").read_text())
-    manifest["sha256"]["embeddings.npy"] = gallery_files._sha256(path)
-    (tmp_path / "gallery" / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(UserError, match=r"embeddings\.npy is not an array"):
-        Gallery.load(tmp_path / "gallery")
-
-
-def test_a_folder_without_a_gallery(tmp_path):
-    with pytest.raises(UserError, match="no gallery in this folder"):
-        Gallery.load(tmp_path)
 
 
 class Served(tf.Module):
