@@ -1,0 +1,72 @@
+"""A web page to try a model: choose a picture and attributes, see the translation and what guided it.
+
+    demo --model=runs/cat_dog
+    demo --model=runs/avatars/guided/export --examples=photos --port=0 --open_browser
+
+The page needs no network: all of it comes from this command, which answers to this machine alone unless --host says
+otherwise. Pictures are kept in memory, a few at a time, and never written. Ctrl-C ends it.
+
+Exit codes: 0 ended by Ctrl-C; 2 a mistake in the flags.
+"""
+
+from __future__ import annotations
+
+import sys
+import webbrowser
+
+from absl import flags as absl_flags
+
+from rgunit_tf.cli import flags, launcher
+from rgunit_tf.errors import UserError
+
+_MODEL = flags.model()
+_PORT = absl_flags.DEFINE_integer("port", 8000, "where the page is; 0: a free one", lower_bound=0, upper_bound=65535)
+_HOST = absl_flags.DEFINE_string("host", "127.0.0.1", "address to answer at; 0.0.0.0: every one of this machine")
+_EXAMPLES = absl_flags.DEFINE_multi_string(
+    "examples",
+    None,
+    "pictures to begin with, files or folders; by default test pictures of the run, or of its gallery",
+)
+_OPEN_BROWSER = absl_flags.DEFINE_bool("open_browser", False, "show the page in a browser")
+
+
+def main(argv: list[str]) -> int:
+    """Loads the model, says where the page is and serves it until it is interrupted; returns the exit code."""
+    del argv
+    from rgunit_tf.inference.description import describe
+
+    description = describe(_MODEL.value, "translate")
+    if not description.translates:
+        raise UserError(f"--model={_MODEL.value} is an export of the retrieval stage; give another stage's")
+    try:
+        from rgunit_tf.demo import app, examples, server
+    except ModuleNotFoundError as error:
+        if error.name not in ("flask", "werkzeug"):
+            raise
+        raise UserError("bin/demo needs Flask; install it with pip install 'rgunit_tf[demo]'") from None
+    pictures = examples.from_files(_EXAMPLES.value) if _EXAMPLES.value else examples.from_run(description)
+    with server.bind(_HOST.value, _PORT.value) as bound:
+        from rgunit_tf.demo.studio import Studio
+        from rgunit_tf.inference.model import load
+
+        studio = Studio(load(description), pictures)
+        seconds = studio.warm_up()
+        local = server.is_local(_HOST.value)
+        if not local:
+            print(f"demo: --host={_HOST.value} lets other machines in, without a password", file=sys.stderr)
+        served = server.make(app.create_app(studio, server.LOCAL_NAMES if local else None), bound)
+        print(f"demo: {description} at {server.url(bound)} ({1000 * seconds:.0f} ms a translation); Ctrl-C ends it")
+        sys.stdout.flush()
+        if _OPEN_BROWSER.value:
+            webbrowser.open(server.url(bound))
+        served.serve_forever()
+    return 0
+
+
+def run() -> None:
+    """Entry point of `bin/demo` and `rgunit-demo`."""
+    launcher.run(main)
+
+
+if __name__ == "__main__":
+    run()
