@@ -17,17 +17,22 @@ def batches(make_batch, count):
 
 
 def test_steps_are_numbered_alike_however_many_are_run_at_once(make_translation, make_batch):
-    models = []
+    results = []
     for at_once in (1, 2):
         model = make_translation()
         model.compile(OPTIMIZER, LOSS, steps_per_execution=at_once)
+        before = np.concatenate([np.ravel(variable) for variable in model.trained_variables])
         # Five steps: the last run is shorter. Then two more, as after a resume.
-        model.fit(batches(make_batch, 5), verbose=0)
-        model.fit(batches(make_batch, 2), verbose=0)
-        assert int(model.step) == 7
-        models.append(model)
-    for mine, theirs in zip(*(model.trained_variables for model in models), strict=True):
-        np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-6)
+        terms = [model.fit(batches(make_batch, count), verbose=0).history for count in (5, 2)]
+        assert int(model.step) == int(model.generator_optimizer.iterations) == 7
+        after = np.concatenate([np.ravel(variable) for variable in model.trained_variables])
+        results.append((after - before, terms))
+    (change, terms), (other_change, other_terms) = results
+    # Rounding differs in a loop, and AdamW makes much of it; other noise would show far more.
+    assert np.linalg.norm(change - other_change) < 5e-2 * np.linalg.norm(change)
+    for mine, theirs in zip(terms, other_terms, strict=True):
+        for name, (value,) in mine.items():
+            assert theirs[name][0] == pytest.approx(value, rel=1e-2, abs=1e-3), name
 
 
 @pytest.mark.slow
