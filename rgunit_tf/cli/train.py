@@ -29,6 +29,7 @@ def main(argv: list[str]) -> None:
     config = _CONFIG.value
     from absl import logging
 
+    from rgunit_tf import cluster
     from rgunit_tf.serving.export import export_stage
     from rgunit_tf.stages.training import configure, train_stage
     from rgunit_tf.workdir import STAGES, Workdir
@@ -46,9 +47,9 @@ def main(argv: list[str]) -> None:
             else:
                 dataset = dataset or workdir.dataset()
                 train_stage(workdir, stage, dataset)
-            if not list(workdir.stage(stage).glob("export/[0-9]*")):
+            if cluster.is_chief() and not list(workdir.stage(stage).glob("export/[0-9]*")):
                 export_stage(workdir, stage)
-        if _REPORT.value:
+        if _REPORT.value and cluster.is_chief():
             _report(workdir)
 
 
@@ -57,10 +58,9 @@ def _report(workdir: Workdir) -> None:
     from absl import logging
 
     try:
-        from rgunit_tf import cluster
         from rgunit_tf.evaluation import report
 
-        if not cluster.is_chief() or report.is_current(workdir):
+        if report.is_current(workdir):
             return
         from rgunit_tf.evaluation.stage_evaluation import evaluate_workdir
 
