@@ -102,7 +102,9 @@ def _add_pictures(app: flask.Flask, studio: Studio) -> None:
         encoded = flask.request.get_data(cache=False)
         if not encoded:
             raise UserError("This file is empty; choose another picture.")
-        return described(studio.look(flask.request.args.get("name", "picture"), encoded))
+        # It becomes the name of a download.
+        name = "".join(filter(str.isprintable, flask.request.args.get("name", "")))[-100:]
+        return described(studio.look(name or "picture", encoded))
 
     @app.get("/api/pictures/<key>")
     def picture(key: str) -> dict[str, Any]:

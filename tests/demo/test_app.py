@@ -16,6 +16,7 @@ def test_the_page_loads_nothing_from_elsewhere(client):
     assert page.status_code == 200 and "default-src 'none'" in page.headers["Content-Security-Policy"]
     for name in ("demo.css", "demo.js", "icon.svg"):
         assert f"/static/{name}" in page.text
+    for name in ("demo.css", "demo.js", "ask.js", "attributes.js", "icon.svg"):
         text = client.get(f"/static/{name}").text.replace("http://www.w3.org/2000/svg", "")
         assert "://" not in text and text
     assert "://" not in page.text
@@ -49,6 +50,15 @@ def test_the_photograph_is_a_file(client, studio, key):
     assert answer.mimetype == "image/jpeg"
     assert answer.headers["Content-Disposition"] == "attachment; filename=photo.translated.jpg"
     assert answer.data == studio.photograph(studio.picture(key), ["Male", "Young"], None, 0.5)
+
+
+def test_names_of_any_kind_become_names_of_downloads(client, picture):
+    for name in ("Kätzchen\r\nX-Y: z.jpg", "x" * 5000, "", "..", "/etc/"):
+        key = client.post("/api/pictures", query_string={"name": name}, data=picture(seed=len(name) + 10)).json["id"]
+        answer = client.get(f"/api/photograph?picture={key}&attributes=Male")
+        assert answer.status_code == 200 and "X-Y" not in answer.headers
+        assert answer.headers["Content-Disposition"].startswith("attachment; filename")
+        assert len(answer.headers["Content-Disposition"]) < 400
 
 
 @pytest.mark.parametrize(

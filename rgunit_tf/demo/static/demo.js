@@ -1,8 +1,11 @@
 // The page of bin/demo: what is chosen goes to the server, which answers with images as data URLs.
 
+import { ask, inTurn, isCurrent, newTurn } from "./ask.js";
+import * as attributes from "./attributes.js";
+import { chosen, target, words } from "./attributes.js";
+
 const STYLES = 4; // drawn at a time, beside the typical one
 const byId = (id) => document.getElementById(id);
-const words = (name) => name.replaceAll("_", " ");
 
 let model = null;
 let picture = null; // what the server says of it
@@ -11,81 +14,8 @@ let drawn = 0; // seeds below this one were shown before
 let results = new Map(); // seed -> the translation to what is chosen now
 let frames = []; // images on the way to the target, the last one being the target's
 
-// ---- asking the server ----
-
-async function ask(path, options) {
-  let answer;
-  try {
-    answer = await fetch(path, options);
-  } catch {
-    throw new Error("The server does not answer. Is bin/demo still running?");
-  }
-  const content = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(content.error || `The server answered ${answer.status}.`);
-  return content;
-}
-
-// One question at a time; those that a later choice has made pointless are never sent.
-let turn = 0;
-let last = Promise.resolve();
-
-function inTurn(mine, path, body) {
-  const headers = { "Content-Type": "application/json" };
-  const answer = last.then(() =>
-    mine === turn ? ask(path, { method: "POST", headers, body: JSON.stringify(body) }) : null,
-  );
-  last = answer.catch(() => null);
-  return answer.then((content) => (mine === turn ? content : null));
-}
-
-// ---- what is chosen ----
-
-function chosen() {
-  const inputs = byId("attributes").querySelectorAll("input:checked");
-  return [...inputs].map((input) => input.value).filter(Boolean);
-}
-
 function question(ofSeed) {
   return { picture: picture.id, attributes: chosen(), seed: ofSeed };
-}
-
-function choice(type, name, value, label) {
-  const box = document.createElement("label");
-  box.className = type === "radio" ? "choice" : "choice switch";
-  const input = Object.assign(document.createElement("input"), { type, name, value });
-  if (type === "checkbox") input.setAttribute("role", "switch");
-  const text = document.createElement("span");
-  text.textContent = label;
-  box.append(input, text);
-  return box;
-}
-
-function fieldset(label, choices) {
-  const set = document.createElement("fieldset");
-  const legend = document.createElement("legend");
-  legend.className = "hidden";
-  legend.textContent = label;
-  set.append(legend, ...choices);
-  return set;
-}
-
-function makeAttributes() {
-  const { names, groups } = model.attributes;
-  const sets = groups.map((group, number) => {
-    const choices = group.map((name) => choice("radio", `group-${number}`, name, words(name)));
-    if (!model.categorical) choices.push(choice("radio", `group-${number}`, "", "None of these"));
-    return fieldset(`One of ${group.map(words).join(", ")}`, choices);
-  });
-  const free = names.filter((name) => !groups.flat().includes(name));
-  if (free.length) sets.push(fieldset("On or off", free.map((name) => choice("checkbox", name, name, words(name)))));
-  byId("attributes").replaceChildren(...sets);
-}
-
-function preset(names) {
-  for (const input of byId("attributes").querySelectorAll("input")) {
-    const others = model.attributes.groups[Number(input.name.replace("group-", ""))] || [];
-    input.checked = input.value ? names.includes(input.value) : !others.some((name) => names.includes(name));
-  }
 }
 
 // ---- showing ----
@@ -134,9 +64,8 @@ function showResult(result) {
   frames = result.way || [result.image];
   Object.assign(slider, { min: 0, max: frames.length > 1 ? frames.length - 1 : 1, step: 1, disabled: frames.length < 2 });
   slider.value = slider.max;
-  const target = chosen().map(words).join(", ") || "none";
-  byId("target").textContent = `to ${target}`;
-  byId("output").setAttribute("aria-label", `${words(picture.name)} translated to ${target}`);
+  byId("target").textContent = `to ${target()}`;
+  byId("output").setAttribute("aria-label", `${words(picture.name)} translated to ${target()}`);
   showPosition();
   showHow(result);
   for (const button of byId("styles").children) {
@@ -208,19 +137,19 @@ async function addWay(mine, ofSeed) {
     if (!answer) return;
     result.way = answer.images;
   }
-  if (mine === turn) showResult(result);
+  if (isCurrent(mine)) showResult(result);
 }
 
 async function work(task) {
-  const mine = ++turn;
+  const mine = newTurn();
   byId("output-frame").classList.add("busy");
   try {
     await task(mine);
-    if (mine === turn) complain("");
+    if (isCurrent(mine)) complain("");
   } catch (error) {
-    if (mine === turn) complain(error.message);
+    if (isCurrent(mine)) complain(error.message);
   }
-  if (mine === turn) {
+  if (isCurrent(mine)) {
     byId("output-frame").classList.remove("busy");
     byId("draw").disabled = !picture;
   }
@@ -234,7 +163,7 @@ async function show(mine, ofSeed) {
   seed = ofSeed;
   showResult(result);
   byId("output-frame").classList.remove("busy");
-  if (fresh) say(`Translated in ${((performance.now() - started) / 1000).toFixed(2)} s`);
+  if (fresh) say(`Translated to ${target()} in ${((performance.now() - started) / 1000).toFixed(2)} s`);
   await addWay(mine, ofSeed);
   for (let next = drawn; next < drawn + STYLES; next++) if (!(await translated(mine, next))) return;
 }
@@ -245,6 +174,7 @@ function choose(ofSeed) {
 
 function retarget() {
   results = new Map();
+  byId("strength").disabled = true;
   byId("styles").replaceChildren();
   return choose(null);
 }
@@ -266,7 +196,7 @@ function usePicture(described) {
   byId("size").textContent = picture.cropped ? `the centre of ${width} × ${height} pixels` : `${width} × ${height} pixels`;
   byId("photograph").hidden = Math.max(width, height) <= model.image_size;
   byId("seen").textContent = `The model sees the picture as ${picture.seen.map(words).join(", ") || "none of these"}.`;
-  preset(picture.seen);
+  attributes.preset(picture.seen);
   for (const button of byId("examples").children) {
     button.setAttribute("aria-pressed", String(button.dataset.id === picture.id));
   }
@@ -333,7 +263,7 @@ async function begin() {
   const side = model.image_size;
   byId("model").textContent = `${model.name}, ${model.stage} stage, ${side} × ${side} pixels`;
   document.title = `${model.name}: image translation`;
-  makeAttributes();
+  attributes.make(model.attributes, model.categorical);
   byId("examples").append(
     ...model.examples.map((example) => {
       const button = pick(`Example ${words(example.name)}`, `/api/pictures/${example.id}.png`, false, () => usePicture(example));
@@ -341,7 +271,7 @@ async function begin() {
       return button;
     }),
   );
-  byId("source").textContent = model.examples_from ? `Above: ${model.examples_from}.` : "";
+  byId("source").textContent = model.examples_from ? `Examples: ${model.examples_from}.` : "";
   if (model.examples.length) await usePicture(model.examples[0]);
 }
 
