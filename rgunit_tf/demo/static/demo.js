@@ -96,7 +96,7 @@ function showHow(result) {
   const notes = [];
   if (found.length) notes.push("Real images of the gallery whose content is nearest to the input's guided the model.");
   else if (model.guided) notes.push("An export does not tell which images guided a drawn style.");
-  if (!result.mask) notes.push("This model has no mask: it draws the whole image anew.");
+  if (!result.mask) notes.push("The mask is on everywhere: the whole image is drawn anew.");
   byId("how-note").textContent = notes.join(" ");
 }
 
