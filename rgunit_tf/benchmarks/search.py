@@ -88,14 +88,20 @@ def _embeddings(count: int, workdir: str | None) -> tuple[np.ndarray, np.ndarray
 
         run = Workdir(workdir)
         return _embed(run.load_stage("retrieval"), run.dataset(), count)
-    file = decode_cache.user_folder() / f"bench/embeddings-{count}.npz"
-    if file.exists():
-        with np.load(file, allow_pickle=False) as kept:
-            return kept["embeddings"], kept["queries"], None
+    folder = decode_cache.user_folder() / "bench"
+    # The first of many embeddings are those of a smaller gallery.
+    for file in sorted(folder.glob("embeddings-*.npz"), key=_count):
+        if _count(file) >= count:
+            with np.load(file, allow_pickle=False) as kept:
+                return kept["embeddings"][:count], kept["queries"], None
     dataset = data.load("avatars", image_size=32, **AVATARS)
     embeddings, queries, seconds = _embed(_short_training(dataset), dataset, count)
-    _keep(file, embeddings, queries)
+    _keep(folder / f"embeddings-{count}.npz", embeddings, queries)
     return embeddings, queries, seconds
+
+
+def _count(file: pathlib.Path) -> int:
+    return int(file.stem.rpartition("-")[2])
 
 
 def _keep(file: pathlib.Path, embeddings: np.ndarray, queries: np.ndarray) -> None:
@@ -116,7 +122,7 @@ def _short_training(dataset: Dataset) -> RetrievalModel:
 
 def _embed(model: Any, dataset: Dataset, count: int) -> tuple[np.ndarray, np.ndarray, float]:
     embed = tf.function(model.embed_images, reduce_retracing=True)
-    embeddings = np.empty((count, model.embedding_dim), np.float32)
+    embeddings = np.empty((count, model.network.embedding_dim), np.float32)
     started, done = time.perf_counter(), 0
     for images in _augmented(dataset.train, count):
         embeddings[done : done + len(images)] = embed(images)

@@ -1,4 +1,4 @@
-"""A .npy file that grows: rows are appended as they come, how many is known at the end."""
+"""Large arrays a block of rows at a time: to a .npy file as they come, and into a variable."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
+import tensorflow as tf
+
+_BLOCK_BYTES = 16 << 20
 
 
 class ArrayWriter:
@@ -51,3 +54,15 @@ def array_writer(path: str | os.PathLike, dtype: str) -> Iterator[ArrayWriter]:
         yield writer
     finally:
         writer.close()
+
+
+def variable_of(rows: np.ndarray, name: str) -> tf.Variable:
+    """A variable with the values of `rows` [N, ...], which is not trained; no second copy is made on the way."""
+    variable = tf.Variable(tf.zeros(rows.shape, tf.as_dtype(rows.dtype)), trainable=False, name=name)
+    block = max(1, _BLOCK_BYTES // max(1, rows[:1].nbytes))
+    for start in range(0, len(rows), block):
+        part = rows[start : start + block]
+        tf.raw_ops.ResourceStridedSliceAssign(
+            ref=variable.handle, begin=[start], end=[start + len(part)], strides=[1], value=part
+        )
+    return variable

@@ -68,13 +68,15 @@ class ExactIndex(index.Index):
         wanted = tf.minimum(k + _SPARE, self.size)
         queries = queries - self._center
         batch = tf.shape(queries)[0]
+        # Read once and whole, which copies nothing (see `Index._rank`), as slices of the first dimension do not either.
+        embeddings = tf.convert_to_tensor(self._embeddings)
         block = self._block or tf.clip_by_value(_SCORES // tf.maximum(batch, 1), 1, _ROWS)
 
         def compare(start: tf.Tensor, best: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
             stop = tf.minimum(start + block, self.size)
             # With q and x relative to the center m: -|q - x|^2 + |q|^2 = 2qx - |x|^2 = 2q(x + m) - |x|^2 - 2qm. What
             # depends on q alone does not change the order of its rows, so the rows can be used as they are stored.
-            part = tf.cast(tf.slice(self._embeddings, [start, 0], [stop - start, self.dimension]), tf.float32)
+            part = tf.cast(tf.slice(embeddings, [start, 0], [stop - start, self.dimension]), tf.float32)
             scores = 2.0 * tf.matmul(queries, part, transpose_b=True)
             scores, columns = tf.math.top_k(scores - self._norms[start:stop], tf.minimum(wanted, stop - start))
             best = tf.concat([best, scores], axis=1)

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from rgunit_tf.errors import UserError
+from rgunit_tf.retrieval.array_file import variable_of
 from rgunit_tf.retrieval.embedding import embedded
 from rgunit_tf.retrieval.index import Index, check_count, make_index
 from rgunit_tf.retrieval.random_rows import random_rows
@@ -71,7 +72,7 @@ class Gallery(tf.Module):
                 tf.lookup.KeyValueTensorInitializer(keys, tf.range(index.size)), default_value=-1
             )
             shared = images is None or isinstance(images, tf.Variable | np.memmap)
-            self._images = images if shared else tf.Variable(images, trainable=False, name="images")
+            self._images = images if shared else variable_of(images, "images")
 
     @classmethod
     def from_embeddings(

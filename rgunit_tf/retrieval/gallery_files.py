@@ -46,10 +46,11 @@ def save(gallery: Gallery, folder: str | os.PathLike) -> None:
     """
 
     def parts() -> Iterator[Part]:
+        embeddings = gallery.embeddings.value()
         for start in range(0, gallery.size, _ROWS):
             rows = np.arange(start, min(start + _ROWS, gallery.size), dtype=np.int32)
             images = gallery.images(rows).numpy() if gallery.has_images else None
-            yield gallery.embeddings[rows[0] : rows[-1] + 1].numpy(), gallery.ids[rows].tolist(), images
+            yield embeddings[rows[0] : rows[-1] + 1].numpy(), gallery.ids[rows].tolist(), images
 
     index = gallery.index
     _write(folder, parts(), index.kind, index.options(), lambda _: index.arrays(), gallery.metadata)
@@ -144,9 +145,9 @@ def _held(folder: pathlib.Path) -> Iterator[bool]:
 def load(folder: str | os.PathLike, index: str | None = None, keep_images: bool | str = True) -> Gallery:
     """Reads a gallery that `save` or `write` wrote.
 
-    Each file's checksum is verified. The embeddings are then copied once, into the variable of the index, where graphs
-    and SavedModels need them; ScaNN holds its codes besides. Images are copied into a variable too, unless they are to
-    stay in their file.
+    Each file's checksum is verified. The embeddings are then copied into the variable of the index, where graphs and
+    SavedModels need them (twice for a moment, as TensorFlow makes a tensor of them); ScaNN holds its codes besides.
+    Images are copied into a variable too, unless they are to stay in their file.
 
     Args:
       folder: the folder.

@@ -95,6 +95,14 @@ def test_one_graph_serves_every_batch_and_k(kind):
             search(vectors(2), k)
 
 
+@pytest.mark.parametrize("kind", ["exact", "scann"])
+def test_a_search_does_not_make_later_ones_copy_the_embeddings(kind):
+    index = make_index(kind, vectors(40))
+    tf.function(index.search)(vectors(3, seed=1), 4)
+    first, second = index.embeddings.read_value(), index.embeddings.read_value()
+    assert np.asarray(memoryview(first)).ctypes.data == np.asarray(memoryview(second)).ctypes.data
+
+
 def test_works_in_a_tf_data_pipeline():
     index, queries = ExactIndex(vectors(20)), vectors(6, seed=1)
     found = tf.data.Dataset.from_tensor_slices(queries).batch(4).map(lambda batch: index.search(batch, 3)[1])

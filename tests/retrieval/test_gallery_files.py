@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from rgunit_tf.errors import UserError
-from rgunit_tf.retrieval import Gallery
+from rgunit_tf.retrieval import Gallery, array_file
 from rgunit_tf.retrieval.array_file import array_writer
 
 KINDS = ["exact", pytest.param("scann", marks=pytest.mark.skipif(sys.platform != "linux", reason="no wheel"))]
@@ -54,6 +54,14 @@ def test_rows_that_are_appended_are_an_array(tmp_path, sizes):
     np.testing.assert_array_equal(np.load(tmp_path / "rows.npy"), expected)
     np.save(tmp_path / "whole.npy", expected)
     assert (tmp_path / "rows.npy").read_bytes() == (tmp_path / "whole.npy").read_bytes()
+
+
+@pytest.mark.parametrize("rows", [vectors(50), pictures(7), vectors(3).astype(np.float16)])
+def test_a_variable_is_filled_block_by_block(rows, monkeypatch):
+    monkeypatch.setattr(array_file, "_BLOCK_BYTES", 100)
+    variable = array_file.variable_of(rows, "rows")
+    assert not variable.trainable and variable.dtype == rows.dtype
+    np.testing.assert_array_equal(variable.numpy(), rows)
 
 
 @pytest.mark.parametrize("kind", KINDS)
