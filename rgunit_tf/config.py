@@ -6,7 +6,6 @@ command line as `--config.group.name=value`.
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 import types
 from collections.abc import Callable, Mapping
@@ -15,40 +14,14 @@ from typing import Any
 import ml_collections
 
 from rgunit_tf.errors import UserError
-
-
-@dataclasses.dataclass(frozen=True)
-class Setting:
-    """One setting: its default (which fixes its type), its meaning, and the values it may take."""
-
-    default: Any
-    meaning: str
-    low: float | None = None
-    high: float | None = None
-    choices: tuple[Any, ...] = ()
-    resumable: bool = False
-    """Whether a run may go on with another value: it changes no result."""
-
-    def problem(self, value: Any) -> str | None:
-        """Says in a few words what is wrong with `value`; None if nothing is."""
-        if self.choices and value not in self.choices:
-            return f"must be one of {', '.join(map(str, self.choices))}"
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return None
-        if value != value:
-            return "must be a number, not NaN"
-        if self.low is not None and value < self.low:
-            return f"must be at least {self.low}"
-        if self.high is not None and value > self.high:
-            return f"must be at most {self.high}"
-        return None
+from rgunit_tf.setting import Setting
 
 
 def _optimizer(steps: int, batch_size: int, learning_rate: float) -> dict[str, Setting]:
     """The settings that the three stages share."""
     return {
         "steps": Setting(steps, "training steps of this stage", low=1),
-        "batch_size": Setting(batch_size, "images a step, over all devices together", low=1),
+        "batch_size": Setting(batch_size, "images a step, over all devices together", low=1, high=1 << 16),
         "learning_rate": Setting(learning_rate, "peak learning rate of AdamW", low=0.0, high=1.0),
         "learning_rate_warmup": Setting(200, "steps over which the learning rate rises from 0", low=0),
         "final_learning_rate": Setting(
@@ -74,7 +47,7 @@ SETTINGS: dict[str, dict[str, Setting]] = {
             "attributes that define the domains; `folder` takes them from its folders",
         ),
         "groups": Setting((("Black_Hair", "Blond_Hair", "Brown_Hair"),), "attributes that exclude each other"),
-        "num_images": Setting(4000, "images that `avatars` draws", low=20),
+        "num_images": Setting(4000, "images that `avatars` draws", low=20, high=10_000_000),
         "test_images": Setting(2000, "random test images where the data has no partition of its own", low=1),
         "validation_fraction": Setting(0.02, "share of the training images kept for validation", low=0.0, high=0.5),
         "fraction": Setting(
@@ -87,7 +60,10 @@ SETTINGS: dict[str, dict[str, Setting]] = {
         ),
         "flip": Setting(True, "mirror training images at random"),
         "crop": Setting(
-            178, "centre crop of CelebA's 178x218 images before resizing, pixels; 0: the largest square", low=0
+            178,
+            "centre crop of CelebA's 178x218 images before resizing, pixels; 0: the largest square",
+            low=0,
+            high=1 << 16,
         ),
         "resize_margin": Setting(
             0.0, "training images are resized this share larger, then cropped at random", low=0.0, high=0.5
@@ -96,12 +72,16 @@ SETTINGS: dict[str, dict[str, Setting]] = {
         "seed": Setting(0, "seed of splits, of drawn avatars and of the shuffle", low=0),
     },
     "model": {
-        "width": Setting(64, "channels of the first layer; the others are multiples (paper scale: 64)", low=1),
-        "residual_blocks": Setting(4, "residual blocks of the content encoder and of the decoder each", low=1),
-        "style_dim": Setting(8, "style dimensions an attribute", low=1),
-        "mlp_width": Setting(256, "hidden units of the MLP that predicts AdaIN parameters", low=1),
+        "width": Setting(
+            64, "channels of the first layer; the others are multiples (paper scale: 64)", low=1, high=4096
+        ),
+        "residual_blocks": Setting(
+            4, "residual blocks of the content encoder and of the decoder each", low=1, high=256
+        ),
+        "style_dim": Setting(8, "style dimensions an attribute", low=1, high=4096),
+        "mlp_width": Setting(256, "hidden units of the MLP that predicts AdaIN parameters", low=1, high=1 << 16),
         "discriminator_width": Setting(
-            64, "channels of the discriminator's first layer; they double up to 8 times it", low=1
+            64, "channels of the discriminator's first layer; they double up to 8 times it", low=1, high=4096
         ),
         "discriminator_scales": Setting(2, "image scales the discriminator looks at", low=1, high=4),
         "discriminator_layers": Setting(5, "stride-2 convolutions of each discriminator", low=1, high=8),
@@ -123,9 +103,9 @@ SETTINGS: dict[str, dict[str, Setting]] = {
     "translation": _optimizer(steps=100_000, batch_size=16, learning_rate=1e-4),
     "retrieval": {
         **_optimizer(steps=10_000, batch_size=64, learning_rate=1e-4),
-        "embedding_dim": Setting(300, "dimensions of the embedding", low=2),
-        "hidden": Setting(512, "units of the two hidden layers", low=1),
-        "content_channels": Setting(32, "channels of the content after R's convolutions", low=1),
+        "embedding_dim": Setting(300, "dimensions of the embedding", low=2, high=1 << 16),
+        "hidden": Setting(512, "units of the two hidden layers", low=1, high=1 << 16),
+        "content_channels": Setting(32, "channels of the content after R's convolutions", low=1, high=4096),
         "dropout": Setting(0.1, "share of hidden units dropped in training", low=0.0, high=0.9),
         "margin": Setting(0.2, "m of the triplet loss, Eq. 8", low=1e-6),
         "negatives": Setting(
@@ -136,7 +116,7 @@ SETTINGS: dict[str, dict[str, Setting]] = {
     },
     "guided": {
         **_optimizer(steps=30_000, batch_size=16, learning_rate=1e-4),
-        "neighbors": Setting(3, "retrieved images r of Eq. 9; 0 is the translation model", low=0),
+        "neighbors": Setting(3, "retrieved images r of Eq. 9; 0 is the translation model", low=0, high=4096),
         "content_cache_mb": Setting(
             1024, "the gallery's contents are computed once as far as they fit into this, MiB", low=0, resumable=True
         ),
@@ -204,6 +184,8 @@ def _check_names(config: ml_collections.ConfigDict) -> None:
                 f"config: unknown group {group!r}; "
                 + (f"did you mean {near[0]}?" if near else f"known: {', '.join(SETTINGS)}")
             )
+        if not isinstance(settings, ml_collections.ConfigDict):
+            raise UserError(f"config.{group}={settings!r} must be the group of settings that default_config() has")
         for name in settings:
             if name not in SETTINGS[group]:
                 near_name = nearest_name(f"{group}.{name}")
@@ -245,13 +227,30 @@ def _check_negatives(config: ml_collections.ConfigDict) -> None:
     negatives = tuple(config.retrieval.negatives)
     if not negatives or any(name not in known for name in negatives):
         raise UserError(f"config.retrieval.negatives={negatives} must be one or more of {', '.join(known)}")
+    if len(set(negatives)) != len(negatives):
+        raise UserError(f"config.retrieval.negatives={negatives} must name each kind once")
 
 
 def _check_schema(config: ml_collections.ConfigDict) -> None:
     from rgunit_tf.domains import AttributeSchema
 
-    if config.data.source in ("avatars", "celeba"):
-        AttributeSchema(config.data.attributes, config.data.groups)
+    if config.data.source not in ("avatars", "celeba"):
+        return
+    attributes, groups = config.data.attributes, config.data.groups
+    if not all(isinstance(name, str) for name in attributes):
+        raise UserError(f"config.data.attributes={attributes!r} must be names joined by commas")
+    if not all(
+        isinstance(group, list | tuple) and group and all(isinstance(name, str) for name in group) for group in groups
+    ):
+        raise UserError(f'config.data.groups={groups!r} must be groups of names, as in (("Black_Hair","Blond_Hair"),)')
+    try:
+        AttributeSchema(attributes)
+    except UserError as error:
+        raise UserError(f"config.data.{error}") from None
+    try:
+        AttributeSchema(attributes, groups)
+    except UserError as error:
+        raise UserError(f"config.data.groups: {error}; config.data.groups has to fit config.data.attributes") from None
 
 
 _CONTRADICTIONS: tuple[Callable[[ml_collections.ConfigDict], None], ...] = (

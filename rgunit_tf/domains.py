@@ -23,7 +23,8 @@ class AttributeSchema:
       groups: sets of names that exclude each other; a name is in one group at most.
 
     Raises:
-      UserError: no name, a name twice, a group of unknown names, or groups that overlap.
+      UserError: no name, a name twice or one that no command could be told, a group of unknown names, or groups that
+        overlap.
     """
 
     def __init__(self, names: Sequence[str], groups: Sequence[Sequence[str]] = ()):
@@ -31,6 +32,9 @@ class AttributeSchema:
         self.groups = tuple(tuple(str(name) for name in group) for group in groups)
         if not self.names:
             raise UserError("attributes: at least one name is needed")
+        for name in self.names:
+            if not name.strip() or "," in name or name.startswith("-"):
+                raise UserError(f"attributes: {name!r} is empty, holds a comma or starts with '-'; give another name")
         if len(set(self.names)) != len(self.names):
             raise UserError(f"attributes: a name occurs twice in {', '.join(self.names)}")
         grouped = [name for group in self.groups for name in group]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
+import os
 import pathlib
 import re
 import sys
@@ -15,6 +16,7 @@ from absl import flags
 
 from rgunit_tf.config import SETTINGS, nearest_name
 from rgunit_tf.errors import UserError
+from rgunit_tf.setting import kind_of
 
 DEFAULT = "avatars"
 _PACKAGE = pathlib.Path(__file__).resolve().parent.parent
@@ -36,10 +38,10 @@ def find(name: str) -> pathlib.Path:
     Raises:
       UserError: there is no such file.
     """
-    path = pathlib.Path(name).expanduser()
+    path = pathlib.Path(os.path.expanduser(name))
     known = shipped()
     bare = path.parent == pathlib.Path(".") and path.suffix == ""
-    if path.is_file() and not (bare and name in known):
+    if os.path.isfile(path) and not (bare and name in known):
         return path.resolve()
     if (
         path.parent in (pathlib.Path("."), pathlib.Path("configs"))
@@ -94,7 +96,11 @@ def _check_complete(config: object, path: pathlib.Path) -> None:
         raise UserError(f"{path}: get_config() returned a {type(config).__name__}; {remedy} and return that")
     for group, settings in SETTINGS.items():
         for name in settings:
-            if group not in config or name not in config[group]:
+            if (
+                group not in config
+                or not isinstance(config[group], ml_collections.ConfigDict)
+                or name not in config[group]
+            ):
                 raise UserError(f"{path}: the config lacks {group}.{name}; {remedy}")
 
 
@@ -140,9 +146,6 @@ def _check_override(override: str, config: ml_collections.ConfigDict) -> None:
         raise UserError(f"--config.{override}: no such setting; {hint}")
 
 
-_KINDS = {bool: "true or false", int: "a whole number", float: "a number", tuple: "names joined by commas"}
-
-
 def explain(error: flags.Error) -> str:
     """absl's complaint about a flag, in one line that says what to do."""
     message = str(error)
@@ -155,5 +158,5 @@ def explain(error: flags.Error) -> str:
     if problem.endswith("must have a value other than None."):
         return f"--{name} is missing; give --{name}=..."
     group, _, setting = name.removeprefix("config.").partition(".")
-    kind = _KINDS.get(type(SETTINGS[group][setting].default)) if setting in SETTINGS.get(group, {}) else None
+    kind = kind_of(SETTINGS[group][setting].default) if setting in SETTINGS.get(group, {}) else None
     return f"--{name}={value}: {f'must be {kind}' if kind else problem}"

@@ -25,7 +25,7 @@ def assemble(records: Records, image_size: int, options: dict[str, Any]) -> Data
       options: the settings of config group `data`.
 
     Raises:
-      UserError: too many unreadable images, or no training image left.
+      UserError: too many unreadable images, or the training images that are left are of fewer than two domains.
     """
     memory = int(options["cache_mb"]) << 20
     stores = _stores(records, image_size, options["resize_margin"], memory)
@@ -55,6 +55,11 @@ def assemble(records: Records, image_size: int, options: dict[str, Any]) -> Data
     if options["fraction"] < 1.0:
         training = partition.labelled_rows(training, options["fraction"], options["seed"])
     train = split(training)
+    if (train.labels == train.labels[0]).all():
+        raise UserError(
+            f"data: all {len(train)} training images are of one domain, {records.schema.describe(train.labels[0])}; "
+            "give images of another, other data.attributes or a larger data.fraction"
+        )
     _warn_of_missing(train)
     wanted = options["retrieval_source"]
     if wanted == "train":

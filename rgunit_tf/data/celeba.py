@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import pathlib
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,6 +20,8 @@ IMAGES = "img_align_celeba"
 ATTRIBUTES = "list_attr_celeba.txt"
 PARTITION = "list_eval_partition.txt"
 
+# No file system takes longer ones.
+_LONGEST_NAME = 255
 _VALUES = {"1": 1, "+1": 1, "-1": 2, "0": 0}
 
 
@@ -48,8 +51,8 @@ def load_records(
     Raises:
       UserError: something is missing or malformed; the message names the file, the line and the remedy.
     """
-    root = pathlib.Path(root).expanduser()
-    if not root.is_dir():
+    root = pathlib.Path(os.path.expanduser(root))
+    if not os.path.isdir(root):
         raise UserError(f"data.root={root}: no such folder; give the folder that holds {IMAGES}/ and {ATTRIBUTES}")
     schema = AttributeSchema(attributes, groups)
     names, columns, values = read_attributes(root / ATTRIBUTES)
@@ -82,6 +85,11 @@ def load_records(
     )
 
 
+def _short(text: str) -> str:
+    """The start of what may be a whole file on one line."""
+    return text if len(text) <= 60 else f"{text[:60]}..."
+
+
 def _lines(path: pathlib.Path) -> list[str]:
     """The lines of a text file with any line ends and with or without a byte order mark."""
     try:
@@ -109,15 +117,15 @@ def read_attributes(path: pathlib.Path) -> tuple[list[str], list[str], np.ndarra
     lines = _lines(path)
     first = next(number for number, line in enumerate(lines) if line.strip())
     count = None
-    if lines[first].strip().isdigit():
+    if re.fullmatch(r"\s*[0-9]{1,18}\s*", lines[first]):
         count = int(lines[first])
         first += 1
     columns = lines[first].split() if first < len(lines) else []
-    if not columns:
+    if not columns or any(name in _VALUES for name in columns):
         raise UserError(f"{path}:{first + 1}: no column names; the line after the count has to name the attributes")
     for name in columns:
         if columns.count(name) > 1:
-            raise UserError(f"{path}:{first + 1}: column {name} occurs twice; remove one")
+            raise UserError(f"{path}:{first + 1}: column {_short(name)} occurs twice; remove one")
     names: list[str] = []
     numbers: list[int] = []
     rows = bytearray()
@@ -135,7 +143,7 @@ def read_attributes(path: pathlib.Path) -> tuple[list[str], list[str], np.ndarra
         except KeyError as error:
             column = columns[fields[1:].index(error.args[0])]
             raise UserError(
-                f"{path}:{number}: {column} is {error.args[0]!r}; write 1 or -1 (or 1 or 0 throughout)"
+                f"{path}:{number}: {_short(column)} is {_short(error.args[0])!r}; write 1 or -1 (or 1 or 0 throughout)"
             ) from None
         names.append(fields[0])
         numbers.append(number)
@@ -162,7 +170,12 @@ def _check_names(path: pathlib.Path, names: list[str], numbers: list[int]) -> No
     seen: dict[str, int] = {}
     for name, number in zip(names, numbers, strict=True):
         if "/" in name or "\\" in name or "\0" in name or name in (".", ".."):
-            raise UserError(f"{path}:{number}: {name!r} is a path; give the name of a file in {IMAGES}/")
+            raise UserError(f"{path}:{number}: {_short(name)!r} is a path; give the name of a file in {IMAGES}/")
+        if len(os.fsencode(name)) > _LONGEST_NAME:
+            raise UserError(
+                f"{path}:{number}: {_short(name)!r} has more than {_LONGEST_NAME} bytes; give the name of a file in "
+                f"{IMAGES}/"
+            )
         if name in seen:
             raise UserError(f"{path}:{number}: {name} is listed on line {seen[name]} already; remove one of the two")
         seen[name] = number
@@ -181,10 +194,10 @@ def read_partition(path: pathlib.Path, names: Sequence[str]) -> np.ndarray:
         if not fields:
             continue
         if len(fields) != 2 or fields[1] not in ("0", "1", "2"):
-            raise UserError(f"{path}:{number}: {line.strip()!r}; write an image name and 0, 1 or 2")
+            raise UserError(f"{path}:{number}: {_short(line.strip())!r}; write an image name and 0, 1 or 2")
         row = position.get(fields[0])
         if row is None:
-            raise UserError(f"{path}:{number}: {fields[0]} is not in {ATTRIBUTES}; remove the line")
+            raise UserError(f"{path}:{number}: {_short(fields[0])} is not in {ATTRIBUTES}; remove the line")
         if part[row] >= 0:
             raise UserError(f"{path}:{number}: {fields[0]} occurs twice; remove one of the two")
         part[row] = int(fields[1])
@@ -204,9 +217,12 @@ def _column(path: pathlib.Path, columns: list[str], name: str) -> int:
 
 def _check_files(root: pathlib.Path, names: list[str]) -> None:
     folder = root / IMAGES
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise UserError(f"{folder}: no such folder; unpack {IMAGES}.zip into {root}")
-    present = set(os.listdir(folder))
+    try:
+        present = set(os.listdir(folder))
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be read ({error.strerror}); make it readable") from None
     for name in names:
         if name not in present:
             missing = sum(other not in present for other in names)

@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import zlib
+from typing import Any
 
 import numpy as np
 from absl import logging
@@ -19,6 +20,8 @@ from rgunit_tf import atomic
 from rgunit_tf.data import decoding
 from rgunit_tf.data.records import Reader
 
+# Part of the name of an entry: raise it whenever what an entry holds changes.
+_FORMAT = 2
 # Below this size decoding is as quick as reading.
 SMALLEST_BYTES = 16 << 20
 # The least recently used entries go when the folder grows beyond this.
@@ -29,18 +32,30 @@ def user_folder() -> pathlib.Path:
     """Folder of everything that can be rebuilt: $RGUNIT_CACHE, else ~/.cache/rgunit_tf."""
     named = os.environ.get("RGUNIT_CACHE")
     if named:
-        return pathlib.Path(named).expanduser()
+        return pathlib.Path(os.path.expanduser(named))
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return pathlib.Path(base).expanduser() / "rgunit_tf"
+    return pathlib.Path(os.path.expanduser(base)) / "rgunit_tf"
 
 
 def _entry(reader: Reader, size: int, crop: int) -> pathlib.Path:
-    facts = f"{decoding.VERSION}/{reader.key()}/{size}/{crop}"
+    facts = f"{_FORMAT}/{decoding.VERSION}/{reader.key()}/{size}/{crop}"
     return user_folder() / "decoded" / hashlib.sha256(facts.encode()).hexdigest()[:32]
 
 
-def _checksum(images: np.ndarray) -> int:
-    return zlib.crc32(memoryview(np.ascontiguousarray(images)).cast("B"))
+def _checksum(unreadable: dict[str, str], images: np.ndarray | None = None) -> int:
+    pixels = 0 if images is None else zlib.crc32(memoryview(np.ascontiguousarray(images)).cast("B"))
+    return zlib.crc32(json.dumps(sorted(unreadable.items())).encode(), pixels)
+
+
+def _facts(unreadable: dict[int, str], images: np.ndarray | None = None) -> dict[str, Any]:
+    named = {str(row): why for row, why in unreadable.items()}
+    return {"crc32": _checksum(named, images), "unreadable": named}
+
+
+def _unreadable(facts: dict[str, Any], images: np.ndarray | None = None) -> dict[int, str]:
+    if _checksum(facts["unreadable"], images) != facts["crc32"]:
+        raise ValueError("its checksum is not what was written")
+    return {int(row): str(reason) for row, reason in facts["unreadable"].items()}
 
 
 def load(reader: Reader, size: int, crop: int) -> tuple[np.ndarray, dict[int, str]] | None:
@@ -53,14 +68,15 @@ def load(reader: Reader, size: int, crop: int) -> tuple[np.ndarray, dict[int, st
     try:
         facts = json.loads(entry.with_suffix(".json").read_text(encoding="utf-8"))
         images = np.load(pixels, allow_pickle=False)
-        if images.shape != shape or images.dtype != np.uint8 or _checksum(images) != facts["crc32"]:
-            raise ValueError("its checksum or shape is not what was written")
-        unreadable = {int(row): str(reason) for row, reason in facts["unreadable"].items()}
+        if images.shape != shape or images.dtype != np.uint8:
+            raise ValueError("its shape is not what was written")
+        unreadable = _unreadable(facts, images)
         os.utime(pixels)
         return images, unreadable
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, EOFError, KeyError, TypeError, AttributeError) as error:
+    except Exception as error:
+        # A damaged header makes NumPy raise anything from a SyntaxError to a MemoryError.
         logging.warning("Decoding again: the cache %s is damaged (%s)", pixels, error)
         return None
 
@@ -73,8 +89,7 @@ def save(reader: Reader, size: int, crop: int, images: np.ndarray, unreadable: d
     try:
         with atomic.path(entry.with_suffix(".npy")) as temporary:
             np.save(temporary, images, allow_pickle=False)
-        facts = {"crc32": _checksum(images), "unreadable": {str(row): why for row, why in unreadable.items()}}
-        atomic.write_json(entry.with_suffix(".json"), facts)
+        atomic.write_json(entry.with_suffix(".json"), _facts(unreadable, images))
         _prune(entry.parent, keep=entry.with_suffix(".npy"))
     except OSError as error:
         logging.warning("The decoded images are not kept for the next start: %s", error)
@@ -83,8 +98,7 @@ def save(reader: Reader, size: int, crop: int, images: np.ndarray, unreadable: d
 def load_unreadable(reader: Reader) -> dict[int, str] | None:
     """What `save_unreadable` kept for these images; None if they were not checked."""
     try:
-        text = _entry(reader, 0, 0).with_suffix(".json").read_text(encoding="utf-8")
-        return {int(row): str(reason) for row, reason in json.loads(text)["unreadable"].items()}
+        return _unreadable(json.loads(_entry(reader, 0, 0).with_suffix(".json").read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
@@ -92,8 +106,7 @@ def load_unreadable(reader: Reader) -> dict[int, str] | None:
 def save_unreadable(reader: Reader, unreadable: dict[int, str]) -> None:
     """Keeps which images of a data set that is too large to hold are unreadable."""
     try:
-        facts = {"unreadable": {str(row): why for row, why in unreadable.items()}}
-        atomic.write_json(_entry(reader, 0, 0).with_suffix(".json"), facts)
+        atomic.write_json(_entry(reader, 0, 0).with_suffix(".json"), _facts(unreadable))
     except OSError as error:
         logging.warning("The check of the images is not kept for the next start: %s", error)
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import io
 import os
-import struct
 from collections.abc import Iterable
 from concurrent import futures
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from rgunit_tf.data.records import Reader
 
@@ -21,6 +20,8 @@ from rgunit_tf.data.records import Reader
 VERSION = 1
 # Guards against small files that unpack to gigabytes.
 MAX_PIXELS = 100_000_000
+# Pillow runs other programs to draw these, whatever the file is called.
+_PROGRAMS = ("EPS", "WMF")
 _CHUNK = 32
 
 
@@ -47,6 +48,8 @@ def decode(encoded: bytes, size: int, crop: int = 0) -> np.ndarray:
     try:
         with Image.open(io.BytesIO(encoded)) as image:
             width, height = image.size
+            if image.format in _PROGRAMS:
+                raise UnreadableImageError(f"{image.format} is a drawing, not an image")
             if width * height > MAX_PIXELS:
                 raise UnreadableImageError(f"{width}x{height} pixels are more than {MAX_PIXELS}")
             side = min(width, height)
@@ -62,11 +65,11 @@ def decode(encoded: bytes, size: int, crop: int = 0) -> np.ndarray:
         return np.asarray(_resize(upright, box, size), np.uint8)
     except UnreadableImageError:
         raise
-    # Pillow's plugins raise all of these on damaged files; its bomb guard is an Exception of its own.
-    except (
-        OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, AttributeError, OverflowError,
-        MemoryError, ZeroDivisionError, struct.error, Image.DecompressionBombError,
-    ) as error:  # fmt: skip
+    except UnidentifiedImageError as error:
+        # Pillow's own words name an object in memory.
+        raise UnreadableImageError("no image of a known kind" if encoded else "the file is empty") from error
+    except Exception as error:
+        # On damaged files Pillow's plugins raise nearly everything that there is.
         raise UnreadableImageError(f"{type(error).__name__}: {error}") from error
 
 
@@ -88,8 +91,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
         return image
     if image.mode.startswith("I"):
         # Pillow clips 16-bit values at 255 instead of scaling them.
-        values = np.asarray(image).astype(np.int64)
-        return Image.fromarray(np.clip(values >> 8, 0, 255).astype(np.uint8)).convert("RGB")
+        return Image.fromarray(np.clip(np.asarray(image) >> 8, 0, 255).astype(np.uint8)).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         layered = image.convert("RGBA")
         white = Image.new("RGBA", layered.size, "white")

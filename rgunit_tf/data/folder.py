@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import pathlib
+from typing import NoReturn
 
 import numpy as np
 
 from rgunit_tf.data import partition as partitions
-from rgunit_tf.data.records import TEST, TRAIN, VALIDATION, FileReader, Records
+from rgunit_tf.data.records import TEST, TRAIN, VALIDATION, FileReader, Records, printable
 from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.errors import UserError
 
@@ -24,15 +25,22 @@ class FolderReader(FileReader):
         return self._names[row].replace(os.sep, "/")
 
 
-def image_names(root: str | os.PathLike) -> list[str]:
+def image_names(root: str | os.PathLike, seen: set[tuple[int, int]] | None = None) -> list[str]:
     """Relative paths of the images below `root`, sorted.
 
     Hidden files and folders are passed over. Links are followed; a folder that links lead to twice is read once.
+
+    Args:
+      root: where to look.
+      seen: filled with the device and inode of each folder that was read.
+
+    Raises:
+      UserError: a folder cannot be read.
     """
     root = os.fspath(root)
     names: list[str] = []
-    seen: set[tuple[int, int]] = set()
-    for folder, folders, files in os.walk(root, followlinks=True):
+    seen = set() if seen is None else seen
+    for folder, folders, files in os.walk(root, followlinks=True, onerror=_unreadable_folder):
         found = os.stat(folder)
         if (found.st_dev, found.st_ino) in seen:
             folders.clear()
@@ -44,6 +52,12 @@ def image_names(root: str | os.PathLike) -> list[str]:
             if not name.startswith(".") and name.lower().endswith(SUFFIXES) and os.path.isfile(path):
                 names.append(os.path.relpath(path, root))
     return sorted(names)
+
+
+def _unreadable_folder(error: OSError) -> NoReturn:
+    raise UserError(
+        f"{printable(str(error.filename))}: cannot be read ({error.strerror}); make it readable or remove it"
+    )
 
 
 def unlabelled_reader(root: str | os.PathLike) -> FolderReader:
@@ -61,7 +75,10 @@ def unlabelled_reader(root: str | os.PathLike) -> FolderReader:
 
 
 def _folders(root: pathlib.Path) -> list[str]:
-    return sorted(entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    try:
+        return sorted(name for name in os.listdir(root) if not name.startswith(".") and os.path.isdir(root / name))
+    except OSError as error:
+        _unreadable_folder(error)
 
 
 def load_records(
@@ -78,10 +95,11 @@ def load_records(
       seed: of these choices.
 
     Raises:
-      UserError: no such folder, fewer than two domains, a domain without image, or domains that differ by split.
+      UserError: no such folder, fewer than two domains, a domain without image, domains that differ by split, or a
+        folder that links lead to from two domains.
     """
-    root = pathlib.Path(root).expanduser()
-    if not root.is_dir():
+    root = pathlib.Path(os.path.expanduser(root))
+    if not os.path.isdir(root):
         raise UserError(f"data.root={root}: no such folder; give one with train/<domain>/ or <domain>/ folders in it")
     folders = _folders(root)
     if "train" in folders:
@@ -96,9 +114,17 @@ def load_records(
     names: list[str] = []
     labels: list[int] = []
     part_of: list[int] = []
+    owners: dict[tuple[int, int], str] = {}
     for split, part in parts.items():
         for number, domain in enumerate(domains):
-            found = image_names(root / split / domain)
+            seen: set[tuple[int, int]] = set()
+            found = image_names(root / split / domain, seen)
+            for owner in (owners.setdefault(folder, domain) for folder in seen):
+                if owner != domain:
+                    raise UserError(
+                        f"{root / split / domain}: links lead from {owner} and from {domain} to one folder, "
+                        "whose images would be of both domains; remove one of the links"
+                    )
             if not found:
                 raise UserError(
                     f"{root / split / domain}: no image ({', '.join(SUFFIXES)}); add some or remove the folder"
@@ -120,6 +146,8 @@ def _domains(root: pathlib.Path, parts: dict[str, int]) -> list[str]:
     if len(domains) < 2:
         raise UserError(f"{where}: {len(domains)} domain folders, at least 2 are needed; make a folder a domain")
     for name in domains:
+        if not name.isprintable():
+            raise UserError(f"{printable(str(where / name))}: a domain's name has to be printable UTF-8; rename it")
         if name.startswith("-") or "," in name:
             raise UserError(f"{where / name}: a domain's name may not hold a comma or start with '-'; rename it")
     for split in parts:

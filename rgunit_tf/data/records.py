@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
+import stat
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -13,6 +14,13 @@ import numpy as np
 from rgunit_tf.domains import AttributeSchema
 
 TRAIN, VALIDATION, TEST, UNLABELED = range(4)
+# More than an uncompressed image of `decoding.MAX_PIXELS` takes.
+MAX_FILE_BYTES = 1 << 30
+
+
+def printable(name: str) -> str:
+    """A file name for a message of one line: what cannot be printed is escaped."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in name)
 
 
 class Reader(Protocol):
@@ -54,8 +62,18 @@ class FileReader:
         return len(self._names)
 
     def read(self, row: int) -> bytes:
-        """Encoded bytes of one image."""
-        with open(self.name(row), "rb") as file:
+        """Encoded bytes of one image.
+
+        Raises:
+          OSError: no such file, a folder, a pipe or a device, or more than `MAX_FILE_BYTES`.
+        """
+        # Without O_NONBLOCK, opening a pipe waits for somebody to write into it.
+        with open(os.open(self.name(row), os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise OSError("not a file but a pipe, a device or the like")
+            if found.st_size > MAX_FILE_BYTES:
+                raise OSError(f"{found.st_size} bytes are more than {MAX_FILE_BYTES}")
             return file.read()
 
     def name(self, row: int) -> str:

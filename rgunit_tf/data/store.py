@@ -11,7 +11,7 @@ import tensorflow as tf
 from absl import logging
 
 from rgunit_tf.data import decode_cache, decoding
-from rgunit_tf.data.records import Reader
+from rgunit_tf.data.records import Reader, printable
 from rgunit_tf.errors import UserError
 
 MAX_UNREADABLE = 0.01
@@ -82,10 +82,10 @@ class ImageStore:
         first = rows[0]
         if len(rows) > MAX_UNREADABLE * len(self.reader):
             raise UserError(
-                f"{self.reader.name(first)}: not a readable image ({unreadable[first]}); {len(rows)} of "
+                f"{printable(self.reader.name(first))}: not a readable image ({unreadable[first]}); {len(rows)} of "
                 f"{len(self.reader)} images are not; replace or remove them"
             )
-        named = "; ".join(f"{self.reader.name(row)} ({unreadable[row]})" for row in rows[:_NAMED])
+        named = "; ".join(f"{printable(self.reader.name(row))} ({unreadable[row]})" for row in rows[:_NAMED])
         more = f"; and {len(rows) - _NAMED} more" if len(rows) > _NAMED else ""
         logging.warning("Skipping %d unreadable images: %s%s", len(rows), named, more)
 
@@ -102,7 +102,7 @@ class ImageStore:
             self._pool = self._pool or futures.ThreadPoolExecutor(decoding.threads())
         images, unreadable = decoding.decode_rows(self.reader, rows, self.size, self.crop, self._pool)
         for row, reason in unreadable.items():
-            raise UserError(f"{self.reader.name(row)}: no longer readable ({reason}); put the image back")
+            raise UserError(f"{printable(self.reader.name(row))}: no longer readable ({reason}); put the image back")
         return images
 
     def gather(self, rows: tf.Tensor) -> tf.Tensor:
