@@ -28,9 +28,9 @@ class Setting:
             return f"must be one of {', '.join(map(str, self.choices))}"
         if isinstance(value, bool) or not isinstance(value, numbers.Real):
             return None
-        if math.isnan(value):
+        if value != value:
             return "must be a number, not NaN"
-        if math.isinf(value):
+        if abs(value) == math.inf:
             return "must be a finite number"
         if self.low is not None and value < self.low:
             return f"must be at least {self.low}"
