@@ -21,6 +21,7 @@ from typing import Any
 
 from rgunit_tf import atomic
 from rgunit_tf.data import decoding, record_file
+from rgunit_tf.data.records import FileReader
 
 PROGRESS = ".progress"
 """Folder, within the output, of what a call that was cut off has finished."""
@@ -115,9 +116,11 @@ def sha256(path: pathlib.Path) -> str:
 
 
 def _read(image: dict[str, Any]) -> bytes:
+    if image["length"] is None:
+        return FileReader("", [image["path"]]).read(0)
     with open(image["path"], "rb") as file:
         file.seek(image["offset"])
-        return file.read(-1 if image["length"] is None else image["length"])
+        return file.read(image["length"])
 
 
 def _example(image: dict[str, Any], encoded: bytes) -> bytes:
