@@ -137,8 +137,8 @@ class TranslationJob:
         waiting: tuple[list[Picture], list[futures.Future] | None] | None = None
         for start in range(0, len(self.pictures) + self.batch_size, self.batch_size):
             batch = self.pictures[start : start + self.batch_size]
-            todo = not all(self.is_done(picture) for picture in batch)
-            ahead = [pool.submit(self._decode, picture) for picture in batch] if todo else None
+            pending = not all(self.is_done(picture) for picture in batch)
+            ahead = [pool.submit(self._decode, picture) for picture in batch] if pending else None
             if waiting is not None:
                 yield waiting[0], waiting[1] and [future.result() for future in waiting[1]]
             waiting = (batch, ahead) if batch else None
