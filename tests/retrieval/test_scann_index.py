@@ -26,6 +26,7 @@ def recall(found, truth):
 
 def test_the_rule_for_parameters():
     assert scann_index.parameters_for(10_000) == scann_index.ScannParameters(0, 0, 0)
+    assert scann_index.parameters_for(20_000) == scann_index.ScannParameters(283, 90, 100)
     assert scann_index.parameters_for(200_000) == scann_index.ScannParameters(894, 120, 100)
 
 
