@@ -95,5 +95,5 @@ def gallery_of(workdir: Workdir, dataset: Dataset) -> Gallery:
     folder = workdir.stage("retrieval") / "gallery"
     if not folder.exists():
         index = workdir.config.retrieval.index
-        Gallery.build(workdir.load_stage("retrieval"), dataset.retrieval, index).save(folder)
+        Gallery.build(workdir.load_stage("retrieval"), dataset.retrieval, index, folder=folder)
     return workdir.gallery()
