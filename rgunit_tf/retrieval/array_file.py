@@ -59,10 +59,13 @@ def array_writer(path: str | os.PathLike, dtype: str) -> Iterator[ArrayWriter]:
 def variable_of(rows: np.ndarray, name: str) -> tf.Variable:
     """A variable with the values of `rows` [N, ...], which is not trained; no second copy is made on the way."""
     variable = tf.Variable(tf.zeros(rows.shape, tf.as_dtype(rows.dtype)), trainable=False, name=name)
+    # In the scope of a strategy with several devices there is one on each.
+    copies = variable.values if isinstance(variable, tf.distribute.DistributedValues) else (variable,)
     block = max(1, _BLOCK_BYTES // max(1, rows[:1].nbytes))
     for start in range(0, len(rows), block):
         part = rows[start : start + block]
-        tf.raw_ops.ResourceStridedSliceAssign(
-            ref=variable.handle, begin=[start], end=[start + len(part)], strides=[1], value=part
-        )
+        for copy in copies:
+            tf.raw_ops.ResourceStridedSliceAssign(
+                ref=copy.handle, begin=[start], end=[start + len(part)], strides=[1], value=part
+            )
     return variable
