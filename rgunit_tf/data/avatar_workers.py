@@ -26,6 +26,7 @@ from PIL import Image
 
 from rgunit_tf.data import avatar_drawing, decoding
 from rgunit_tf.data.avatar_people import Person
+from rgunit_tf.data.worker_process import worker_process
 
 _CHUNK = 32
 _HEADER = struct.Struct("<?q")  # whether it went well, length of what follows
@@ -99,7 +100,7 @@ def _spread(jobs: list[dict[str, Any]], workers: int | None) -> Iterator[bytes]:
     with contextlib.ExitStack() as stack:
         idle: queue.SimpleQueue[subprocess.Popen] = queue.SimpleQueue()
         for _ in range(workers):
-            idle.put(stack.enter_context(_worker()))
+            idle.put(stack.enter_context(worker_process(__spec__.name)))
 
         def ask(job: dict[str, Any]) -> bytes:
             process = idle.get()
@@ -125,25 +126,6 @@ def _answer(stream: BinaryIO) -> bytes:
     if not well:
         raise RuntimeError(f"drawing avatars failed: {content.decode()}")
     return content
-
-
-@contextlib.contextmanager
-def _worker() -> Iterator[subprocess.Popen]:
-    checkout = str(pathlib.Path(__file__).resolve().parents[2])
-    path = os.pathsep.join(filter(None, (checkout, os.environ.get("PYTHONPATH"))))
-    process = subprocess.Popen(
-        [sys.executable, "-m", __spec__.name],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": path},
-    )
-    try:
-        yield process
-    finally:
-        with contextlib.suppress(BrokenPipeError):
-            process.stdin.close()
-        process.wait()
-        process.stdout.close()
 
 
 def _serve(jobs: BinaryIO, answers: BinaryIO) -> None:

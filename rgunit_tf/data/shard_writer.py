@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import pathlib
 import queue
 import signal
@@ -22,6 +21,7 @@ from typing import Any
 from rgunit_tf import atomic
 from rgunit_tf.data import decoding, record_file
 from rgunit_tf.data.records import FileReader
+from rgunit_tf.data.worker_process import worker_process
 
 PROGRESS = ".progress"
 """Folder, within the output, of what a call that was cut off has finished."""
@@ -41,7 +41,7 @@ def write_shards(jobs: Sequence[dict[str, Any]], workers: int) -> Iterator[dict[
     with contextlib.ExitStack() as stack:
         idle: queue.SimpleQueue[subprocess.Popen] = queue.SimpleQueue()
         for _ in range(workers):
-            idle.put(stack.enter_context(_worker()))
+            idle.put(stack.enter_context(worker_process(__spec__.name)))
 
         def ask(job: dict[str, Any]) -> dict[str, Any]:
             process = idle.get()
@@ -127,25 +127,6 @@ def _example(image: dict[str, Any], encoded: bytes) -> bytes:
     labels = {name: image[name] for name in ("label", "content_label") if image.get(name) is not None}
     name = image["id"].encode("utf-8", "surrogateescape")
     return record_file.example({"image": encoded, "id": name, "row": image["row"], **labels})
-
-
-@contextlib.contextmanager
-def _worker() -> Iterator[subprocess.Popen]:
-    checkout = str(pathlib.Path(__file__).resolve().parents[2])
-    path = os.pathsep.join(filter(None, (checkout, os.environ.get("PYTHONPATH"))))
-    process = subprocess.Popen(
-        [sys.executable, "-m", __spec__.name],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": path},
-    )
-    try:
-        yield process
-    finally:
-        with contextlib.suppress(BrokenPipeError):
-            process.stdin.close()
-        process.wait()
-        process.stdout.close()
 
 
 def _serve() -> None:

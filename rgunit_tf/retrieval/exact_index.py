@@ -39,7 +39,7 @@ class ExactIndex(index.Index):
     ):
         vectors = index.checked_embeddings(embeddings)
         if dtype == "float16":
-            vectors = _halved(vectors)
+            vectors = halved(vectors)
         super().__init__(*vectors.shape, name=name)
         if block is not None and block < 1:
             raise ValueError(f"block={block} must be at least 1")
@@ -94,7 +94,12 @@ class ExactIndex(index.Index):
         return rows
 
 
-def _halved(vectors: np.ndarray) -> np.ndarray:
+def halved(vectors: np.ndarray) -> np.ndarray:
+    """Vectors as float16.
+
+    Raises:
+      UserError: a value is beyond float16's 65,504.
+    """
     with np.errstate(over="ignore"):
         halved = vectors.astype(np.float16)
     if not np.isfinite(halved).all():

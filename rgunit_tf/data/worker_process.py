@@ -1,0 +1,33 @@
+"""Starts a module of this package as a process that answers through pipes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import subprocess
+import sys
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def worker_process(module: str) -> Iterator[subprocess.Popen]:
+    """A process that runs a module of this package with pipes for its input and output; its input ends with the block.
+
+    A process of its own, not a fork: TensorFlow's threads do not survive one.
+    """
+    checkout = str(pathlib.Path(__file__).resolve().parents[2])
+    path = os.pathsep.join(filter(None, (checkout, os.environ.get("PYTHONPATH"))))
+    process = subprocess.Popen(
+        [sys.executable, "-m", module],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+        process.wait()
+        process.stdout.close()
