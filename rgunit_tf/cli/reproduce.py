@@ -1,12 +1,13 @@
 """Makes the paper's Tables 1-4 on the data of a config, ours beside the paper's: trains and evaluates what is missing.
 
 Runs share the stages that they have in common, and a second call goes on where the first one stopped. The tables are
-written to <output>/tables/, the runs to <output>/seed<n>/.
+written to <output>/tables/, the runs to <output>/seed<n>/; with --jobs, what each run says to <output>/logs/.
 """
 
 from __future__ import annotations
 
 import pathlib
+import sys
 
 from absl import flags as absl_flags
 from ml_collections import config_flags
@@ -20,6 +21,8 @@ _OUTPUT = flags.output("folder of the runs and tables (default: runs/reproduce_<
 _SEEDS = absl_flags.DEFINE_integer("seeds", 1, "repetitions, each with another seed of the training", lower_bound=1)
 _FRACTIONS = absl_flags.DEFINE_list("fractions", ["25", "50", "100"], "shares of labelled data of Table 3, percent")
 _COUNTS = absl_flags.DEFINE_list("neighbor_counts", ["1", "3", "10"], "numbers of retrieved images of Table 4")
+_JOBS = absl_flags.DEFINE_integer("jobs", 1, "runs at a time, each on its share of the CPU's cores", lower_bound=1)
+_ONLY = absl_flags.DEFINE_string("only", None, "do this run alone, by its name in --dry_run: one job of a cluster")
 _DRY_RUN = absl_flags.DEFINE_bool("dry_run", False, "only list the runs, and the time that they would take")
 
 
@@ -49,7 +52,18 @@ def main(argv: list[str]) -> None:
         measured = ", ".join(f"{stage} {value:.3f} s" for stage, value in seconds.items())
         print(f"training: {duration(total)} in all, by the time of a step here ({measured}); evaluation comes on top")
         return
-    reproduction.run()
+    if _ONLY.value:
+        reproduction.run_one(_ONLY.value)
+        return
+    if _JOBS.value > 1:
+        from rgunit_tf.experiments.side_by_side import run_side_by_side
+
+        reproduction.prepare()
+        # The last word on a flag holds.
+        command = [sys.executable, "-m", "rgunit_tf.cli.reproduce", *sys.argv[1:], "--jobs=1"]
+        run_side_by_side(reproduction, command, _JOBS.value)
+    else:
+        reproduction.run()
     print("\n\n".join(reproduction.write()))
     print(f"\nwritten to {output / 'tables'}")
 

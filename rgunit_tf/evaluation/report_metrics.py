@@ -41,6 +41,16 @@ MEANINGS: dict[str, Meaning] = {
     "precision_at_10/average": Meaning("P@10, average", 1),
     "recall_at_10": Meaning("Neighbours that the index finds", 1),
     "counterfactual_rank": Meaning("Rank of the true counterfactual", -1, "median"),
+    "neighbor_share": Meaning("Share of the neighbours in the fused content"),
+    **{
+        f"{change}/{figure}": Meaning(f"{words}, {heading}", better)
+        for change, words in (("swapped_neighbors", "Another image's neighbours"), ("no_neighbors", "No neighbours"))
+        for figure, heading, better in (
+            ("accuracy", "accuracy", 1),
+            ("counterfactual_l1_ratio", "L1 to the truth, over the input's", -1),
+            ("frechet_classifier_distance", "Frechet distance", -1),
+        )
+    },
     "change": Meaning("L1 between input and translation", 0, "grey levels, 0 to 255"),
     "mask": Meaning("Mean attention mask", 0, "1: every pixel is replaced"),
     "images_per_second": Meaning("Images a second", 0, "translated and judged"),

@@ -21,6 +21,7 @@ from rgunit_tf.evaluation import inception as inception_network
 from rgunit_tf.evaluation.avatar_truth import avatar_counterfactuals
 from rgunit_tf.evaluation.classifier_training import load_or_train, recipe_of
 from rgunit_tf.evaluation.diversity import evaluate_diversity
+from rgunit_tf.evaluation.guidance import evaluate_guidance
 from rgunit_tf.evaluation.inception_records import InceptionJudge
 from rgunit_tf.evaluation.perceptual import PerceptualNetwork, classifier_network
 from rgunit_tf.evaluation.real_images import RealFeatures, evaluate_real
@@ -76,6 +77,7 @@ def evaluate_stage(
             drawn = figures.draw_retrieval(model, gallery, dataset, figure_folder, seed)
     else:
         metrics = evaluate_translation(model, dataset, classifier, counterfactuals, seed, real, inception)
+        metrics.update(evaluate_guidance(model, dataset, classifier, counterfactuals, seed, real))
         networks = [classifier_network(classifier), *perceptual]
         metrics.update(evaluate_diversity(model, dataset, networks, seed))
         if figure_folder is not None:

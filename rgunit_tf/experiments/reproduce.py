@@ -15,6 +15,7 @@ from absl import logging
 from rgunit_tf import atomic, data
 from rgunit_tf.data import Dataset
 from rgunit_tf.errors import UserError
+from rgunit_tf.evaluation.classifier_training import load_or_train, recipe_of
 from rgunit_tf.evaluation.stage_evaluation import METRICS, evaluate_workdir
 from rgunit_tf.experiments import rendering
 from rgunit_tf.experiments.plan import Experiment, Job, Variants, jobs
@@ -66,24 +67,60 @@ class Reproduction:
             [stage for stage in job.evaluated if stage not in evaluated],
         )
 
+    def waits_for(self, job: Job) -> list[str]:
+        """Stages that a run takes from another one and that are not finished there."""
+        origin = job.experiment.origin
+        if origin is None:
+            return []
+        finished = self.workdir(origin).finished_stages()
+        return [stage for stage in STAGES[: STAGES.index(job.experiment.first)] if stage not in finished]
+
     def run(self) -> None:
         """Trains and evaluates what is missing, one run after another; goes on where an earlier call stopped."""
         for number, job in enumerate(self.jobs, 1):
-            to_train, to_evaluate = self.missing(job)
-            if not to_train and not to_evaluate:
-                continue
-            logging.info("run %d of %d: %s", number, len(self.jobs), job.experiment.name)
-            workdir = self.workdir(job.experiment)
-            with workdir.lock():
-                workdir.claim(job.experiment.config(self.config))
-                self._take_over(job)
-                dataset = self._dataset(workdir.config)
-                for stage in to_train:
-                    train_stage(workdir, stage, dataset)
-                if to_evaluate:
-                    # All runs by one judge and against the same real images, those that saw fewer of them too.
-                    whole = self._dataset(self.config)
-                    evaluate_workdir(workdir, to_evaluate, dataset=whole, cache=self.output / "judge")
+            if any(self.missing(job)):
+                logging.info("run %d of %d: %s", number, len(self.jobs), job.experiment.name)
+                self._do(job)
+
+    def run_one(self, name: str) -> None:
+        """As `run`, for one run alone.
+
+        Raises:
+          UserError: no run has that name, or the one whose stages it takes over has not finished them.
+        """
+        by_name = {job.experiment.name: job for job in self.jobs}
+        if name not in by_name:
+            raise UserError(f"--only={name}: no run of these tables; they are {', '.join(by_name)}")
+        job = by_name[name]
+        lacking = self.waits_for(job)
+        if lacking:
+            raise UserError(
+                f"--only={name}: {' and '.join(lacking)} of {job.experiment.origin.name} must be there first"
+            )
+        self._do(job)
+
+    def prepare(self) -> None:
+        """Makes what all runs share and none may make beside another: the drawn data and the judge."""
+        dataset = self._dataset(self.config)
+        load_or_train(self._judge / "classifier", dataset, **recipe_of("auto", dataset.test.image_size))
+
+    def _do(self, job: Job) -> None:
+        to_train, to_evaluate = self.missing(job)
+        workdir = self.workdir(job.experiment)
+        with workdir.lock():
+            workdir.claim(job.experiment.config(self.config))
+            self._take_over(job)
+            dataset = self._dataset(workdir.config)
+            for stage in to_train:
+                train_stage(workdir, stage, dataset)
+            if to_evaluate:
+                # All runs by one judge and against the same real images, those that saw fewer of them too.
+                whole = self._dataset(self.config)
+                evaluate_workdir(workdir, to_evaluate, dataset=whole, cache=self._judge)
+
+    @property
+    def _judge(self) -> pathlib.Path:
+        return self.output / "judge"
 
     def _dataset(self, config: ml_collections.ConfigDict) -> Dataset:
         key = json.dumps(config.data.to_dict(), sort_keys=True, default=str)

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from rgunit_tf.config import default_config
+from rgunit_tf.errors import UserError
 from rgunit_tf.evaluation import classifier_training
 from rgunit_tf.experiments.reproduce import Reproduction, duration
 from rgunit_tf.experiments.step_times import seconds_per_step
@@ -125,3 +126,26 @@ def test_durations():
     assert duration(59) == "59 s"
     assert duration(61) == "1 min"
     assert duration(3600 * 2 + 300) == "2 h 5 min"
+
+
+def test_one_run_alone_is_refused_before_what_it_starts_from(config, tmp_path):
+    fresh = Reproduction(config, tmp_path, [all_tables()[2]], [0])
+    with pytest.raises(
+        UserError, match=r"--only=seed0/random: translation and retrieval of seed0/guided must be there"
+    ):
+        fresh.run_one("seed0/random")
+    with pytest.raises(UserError, match=r"--only=seed1/guided: no run of these tables; they are seed0/guided, "):
+        fresh.run_one("seed1/guided")
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_run_alone_is_measured_again(config, output):
+    file = output / "seed0/random/evaluation/metrics.json"
+    before = json.loads(file.read_text())["stages"]["guided"]["metrics"]
+    file.unlink()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RGUNIT_CACHE", str(output / "cache"))
+        patch.setitem(classifier_training.RECIPE, "steps", 20)
+        Reproduction(config, output, [all_tables()[2]], [0]).run_one("seed0/random")
+    after = json.loads(file.read_text())["stages"]["guided"]["metrics"]
+    assert after["accuracy"]["value"] == before["accuracy"]["value"]

@@ -1,0 +1,107 @@
+"""Whether a guided model uses the images it retrieves: translations with the neighbours of another image, or none."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tensorflow as tf
+
+from rgunit_tf.evaluation import bootstrap
+from rgunit_tf.evaluation.counterfactual import Counterfactuals
+from rgunit_tf.evaluation.measurement import measurement
+from rgunit_tf.evaluation.real_images import RealFeatures
+from rgunit_tf.evaluation.translation import evaluate_translation
+
+if TYPE_CHECKING:
+    from rgunit_tf.data import Dataset
+    from rgunit_tf.evaluation.attribute_classifier import AttributeClassifier
+    from rgunit_tf.stages.guided import GuidedModel
+
+Change = Callable[[tf.Tensor], tf.Tensor]
+
+CHANGES: dict[str, tuple[Change, str]] = {
+    "swapped_neighbors": (lambda contents: tf.roll(contents, 1, 0), "guided by the neighbours of another test image"),
+    "no_neighbors": (tf.zeros_like, "guided by contents of zeros in the neighbours' place"),
+}
+KEPT = ("frechet_classifier_distance", "accuracy", "counterfactual_l1_ratio")
+
+
+class Misguided:
+    """A guided model whose neighbours' contents are changed before they are fused.
+
+    Args:
+      model: with neighbours.
+      change: float [B, r, h, w, C] -> the same.
+    """
+
+    def __init__(self, model: GuidedModel, change: Change):
+        self._model, self._change, self.prior = model, change, model.prior
+
+    def translate_with_style(
+        self, images: tf.Tensor, styles: tf.Tensor, ids: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """As the model's own."""
+        content = self._model.content_encoder(images)
+        contents = self._model.contents_of(self._model.neighbor_rows(content, styles, ids))
+        return self._model.decode(self._model.fusion(content, self._change(contents)), styles, images)
+
+
+def evaluate_guidance(
+    model: GuidedModel,
+    dataset: Dataset,
+    classifier: AttributeClassifier,
+    counterfactuals: Counterfactuals | None = None,
+    seed: int = 0,
+    real: RealFeatures | None = None,
+) -> dict[str, dict[str, Any]]:
+    """What wrong neighbours cost; the same targets and styles as in `evaluate_translation`, whose arguments it takes.
+
+    Returns:
+      Records `swapped_neighbors/<figure>` and `no_neighbors/<figure>` of the figures KEPT, and `neighbor_share`; none
+      for a model without neighbours.
+    """
+    if not getattr(model, "neighbors", 0):
+        return {}
+    records = {}
+    for change, (function, words) in CHANGES.items():
+        misguided = Misguided(model, function)
+        found = evaluate_translation(misguided, dataset, classifier, counterfactuals, seed, real)
+        for name in KEPT:
+            if name in found:
+                record = {**found[name], "computed_with": f"{found[name]['computed_with']}; {words}"}
+                records[f"{change}/{name}"] = record
+    records["neighbor_share"] = _neighbor_share(model, dataset, seed)
+    return records
+
+
+def _neighbor_share(model: GuidedModel, dataset: Dataset, seed: int, images: int = 256) -> dict[str, Any]:
+    """How much of the content that G decodes comes from the neighbours, as a share of the mean magnitude."""
+    started = time.perf_counter()
+
+    @tf.function(reduce_retracing=True)
+    def share(pictures: tf.Tensor, labels: tf.Tensor, noise: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
+        content = model.content_encoder(pictures)
+        rows = model.neighbor_rows(content, model.prior.sample(labels, noise), ids)
+        contents = model.contents_of(rows)
+        without = model.fusion(content, tf.zeros_like(contents))
+        added = tf.reduce_mean(tf.abs(model.fusion(content, contents) - without), (1, 2, 3))
+        return added / (added + tf.reduce_mean(tf.abs(without), (1, 2, 3)))
+
+    generator, shares = np.random.default_rng([seed, 2]), []
+    split = dataset.test.subset(np.arange(min(images, len(dataset.test))))
+    for batch in split.batches(64, training=False):
+        noise = generator.standard_normal((len(batch["image"]), model.prior.style_dim)).astype(np.float32)
+        shares.append(share(batch["image"], batch["label"], noise, batch["id"]).numpy())
+    values = np.concatenate(shares)
+    return measurement(
+        values.mean(),
+        bootstrap.mean_interval(values, seed),
+        len(values),
+        "mean magnitude that the retrieved images add to the fused content, over that and the input's own together; "
+        "styles of the inputs' own attributes",
+        seed,
+        started,
+    )
