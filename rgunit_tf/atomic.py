@@ -1,15 +1,22 @@
-"""Files and folders that are either whole or absent: written beside their place, then renamed into it."""
+"""Files and folders that are either whole or absent: written beside their place, then renamed into it.
+
+A temporary is held (flock) by the process that writes it, so that `clear` tells what killed processes left from what is
+being written.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
+
+from rgunit_tf.errors import RunError
 
 
 def _sync(path: pathlib.Path) -> None:
@@ -28,16 +35,20 @@ def path(final: str | os.PathLike) -> Iterator[pathlib.Path]:
     """
     final = pathlib.Path(final)
     final.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=final.parent, prefix=".partial-", suffix=final.suffix)
-    os.close(descriptor)
-    temporary = pathlib.Path(name)
-    try:
-        os.chmod(temporary, 0o666 & ~_umask())
-        yield temporary
-        _sync(temporary)
-        os.replace(temporary, final)
-    finally:
-        temporary.unlink(missing_ok=True)
+
+    def make() -> str:
+        descriptor, name = tempfile.mkstemp(dir=final.parent, prefix=".partial-", suffix=final.suffix)
+        os.close(descriptor)
+        return name
+
+    with _held(make) as (temporary, _):
+        try:
+            os.chmod(temporary, 0o666 & ~_umask())
+            yield temporary
+            _sync(temporary)
+            os.replace(temporary, final)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -46,18 +57,66 @@ def directory(final: str | os.PathLike) -> Iterator[pathlib.Path]:
 
     Raises:
       FileExistsError: `final` exists already; a published folder is never written over.
+      RunError: the temporary folder was deleted by somebody else meanwhile.
     """
     final = pathlib.Path(final)
     if final.exists():
         raise FileExistsError(f"{final} exists already")
     final.parent.mkdir(parents=True, exist_ok=True)
-    temporary = pathlib.Path(tempfile.mkdtemp(dir=final.parent, prefix=".partial-"))
+    with _held(lambda: tempfile.mkdtemp(dir=final.parent, prefix=".partial-")) as (temporary, descriptor):
+        try:
+            os.chmod(temporary, 0o777 & ~_umask())
+            yield temporary
+            # What is written to a folder that is gone makes another one, which holds that file alone.
+            if not _is_there(temporary, descriptor):
+                raise FileNotFoundError(temporary)
+            os.rename(temporary, final)
+        except Exception as error:
+            if _is_there(temporary, descriptor):
+                raise
+            raise RunError(f"{final} was deleted while it was written; give the same command again to go on") from error
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def clear(temporaries: Iterable[pathlib.Path]) -> None:
+    """Removes those of the temporary files and folders that no process writes any more."""
+    for temporary in list(temporaries):
+        with contextlib.suppress(OSError):
+            descriptor = os.open(temporary, os.O_RDONLY)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(temporary) if temporary.is_dir() else temporary.unlink()
+            finally:
+                os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _held(make: Callable[[], str]) -> Iterator[tuple[pathlib.Path, int]]:
+    """A temporary that `make` makes, and a descriptor by which it is held until the block or the process ends."""
+    while True:
+        temporary = pathlib.Path(make())
+        # Another process may clear it away before it is held.
+        with contextlib.suppress(FileNotFoundError):
+            descriptor = os.open(temporary, os.O_RDONLY)
+            # Where a file system cannot lock, `clear` removes nothing.
+            with contextlib.suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if _is_there(temporary, descriptor):
+                break
+            os.close(descriptor)
     try:
-        os.chmod(temporary, 0o777 & ~_umask())
-        yield temporary
-        os.rename(temporary, final)
+        yield temporary, descriptor
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        os.close(descriptor)
+
+
+def _is_there(temporary: pathlib.Path, descriptor: int) -> bool:
+    """Whether the path still leads to what is open."""
+    try:
+        return os.path.samestat(os.stat(temporary), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def write_json(final: str | os.PathLike, value: Any) -> None:

@@ -152,12 +152,13 @@ class Workdir:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
-        """Turns what a full or read-only disk makes of the block into one line.
+        """Clears away what killed commands left, and turns what a full or read-only disk makes of the block into a line.
 
         Raises:
           UserError: nothing more can be written here; what was whole before still is.
         """
         try:
+            atomic.clear(self.path.rglob(".partial-*"))
             yield
         except UserError:
             raise
@@ -165,7 +166,7 @@ class Workdir:
             problem = storage.problem(error, self.path)
             if problem is None:
                 raise
-            raise UserError(f"{problem}; the same command then goes on from the last checkpoint") from error
+            raise UserError(f"{problem}; the same command then goes on from what is whole") from error
 
     def stage(self, name: str) -> pathlib.Path:
         """Folder of a stage."""

@@ -1,6 +1,7 @@
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import time
 import pytest
 
 from rgunit_tf import atomic
+from rgunit_tf.errors import RunError
 
 
 def test_a_file_appears_whole(tmp_path):
@@ -91,3 +93,27 @@ def test_a_killed_writer_leaves_no_file_that_looks_whole(tmp_path):
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert [file.name.startswith(".partial-") for file in tmp_path.iterdir()] == [True]
+    with atomic.path(final) as alive:
+        atomic.clear(tmp_path.glob(".partial-*"))
+        assert list(tmp_path.iterdir()) == [alive], "only what the killed writer left is cleared away"
+
+
+def test_leftover_folders_are_cleared_and_living_ones_are_not(tmp_path):
+    (tmp_path / ".partial-left" / "deep").mkdir(parents=True)
+    (tmp_path / ".partial-left" / "deep" / "file").write_text("half")
+    with atomic.directory(tmp_path / "folder") as alive:
+        atomic.clear(tmp_path.glob(".partial-*"))
+        assert list(tmp_path.iterdir()) == [alive]
+    atomic.clear([tmp_path / ".partial-gone"])
+
+
+def test_a_folder_deleted_meanwhile_is_not_published_with_what_came_after(tmp_path):
+    def write():
+        with atomic.directory(tmp_path / "folder") as temporary:
+            (temporary / "first").write_text("1")
+            shutil.rmtree(temporary)
+            atomic.write_json(temporary / "deep" / "last.json", 2)
+
+    with pytest.raises(RunError, match=r"folder was deleted while it was written; give the same command again"):
+        write()
+    assert os.listdir(tmp_path) == []

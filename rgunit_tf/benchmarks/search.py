@@ -49,7 +49,7 @@ def retrieval(
     built = time.perf_counter() - started
     batches = [tf.constant(queries[start : start + batch_size]) for start in range(0, len(queries), batch_size)]
     batches = [batch for batch in batches if len(batch) == batch_size]
-    search = {name: tf.function(index.search) for name, index in (("exact", exact), ("scann", scann))}
+    search = {name: tf.function(index.search, autograph=False) for name, index in (("exact", exact), ("scann", scann))}
     rows = {name: np.concatenate([call(batch, K)[1].numpy() for batch in batches]) for name, call in search.items()}
     turn = dict.fromkeys(search, 0)
 
@@ -121,7 +121,7 @@ def _short_training(dataset: Dataset) -> RetrievalModel:
 
 
 def _embed(model: Any, dataset: Dataset, count: int) -> tuple[np.ndarray, np.ndarray, float]:
-    embed = tf.function(model.embed_images, reduce_retracing=True)
+    embed = tf.function(model.embed_images, reduce_retracing=True, autograph=False)
     embeddings = np.empty((count, model.network.embedding_dim), np.float32)
     started, done = time.perf_counter(), 0
     for images in _augmented(dataset.train, count):
@@ -136,7 +136,7 @@ def _augmented(split: Split, count: int, batch_size: int = 128) -> Iterator[tf.T
     """Batches of training images, mirrored, shifted, and changed in brightness, contrast and hue, `count` in all."""
     size = split.image_size
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def vary(images: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
         seeds = tf.unstack(tf.random.experimental.stateless_split(tf.stack([7, number]), 3))
         large = tf.image.resize((images + 1.0) / 2.0, (size + size // 8, size + size // 8))

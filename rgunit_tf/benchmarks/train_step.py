@@ -90,7 +90,7 @@ def train_step(size: Size) -> Iterator[dict[str, Any]]:
 
 def _traced_step(model: TranslationModel, size: Size) -> Any:
     specs = {name: tf.TensorSpec(value.shape, value.dtype) for name, value in size.batch().items()}
-    return tf.function(model.train_step).get_concrete_function(specs)
+    return tf.function(model.train_step, autograph=False).get_concrete_function(specs)
 
 
 def guided_step(size: Size, neighbors: int = 3, gallery_size: int = 1000) -> Iterator[dict[str, Any]]:

@@ -39,9 +39,10 @@ def main(argv: list[str]) -> None:
         raise UserError(f"--workdir={_WORKDIR.value}: no stage is finished; run bin/train first")
     from rgunit_tf.serving.export import export_stage
 
-    for stage in stages:
-        options = {"gallery_dtype": _GALLERY_DTYPE.value, "models_root": _MODELS_ROOT.value}
-        print(export_stage(workdir, stage, _INDEX.value, **options), flush=True)
+    options = {"gallery_dtype": _GALLERY_DTYPE.value, "models_root": _MODELS_ROOT.value}
+    with workdir.writing():
+        for stage in stages:
+            print(export_stage(workdir, stage, _INDEX.value, **options), flush=True)
 
 
 def run() -> None:

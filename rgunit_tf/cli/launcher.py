@@ -77,7 +77,7 @@ def call(main: Main, argv: Sequence[str], positional: bool = False) -> int:
         _say(name, str(error))
         return 1
     except Interrupted as error:
-        _say(name, f"ended by {error}")
+        _say(name, f"ended by {error}; give the same command again to go on")
         return 128 + error.number
     except BrokenPipeError:
         return 1

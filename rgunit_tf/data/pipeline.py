@@ -145,6 +145,7 @@ class Pipeline:
             self._ids = tf.constant([str(name).encode("utf-8", "surrogateescape") for name in ids], tf.string)
             self._labels = None if labels is None else tf.constant(labels, tf.float32)
 
+    @tf.autograph.experimental.do_not_convert
     def _plain(self, index: tf.Tensor) -> dict[str, tf.Tensor]:
         batch = {"id": tf.gather(self._ids, index)}
         if self._labels is not None:
@@ -165,6 +166,7 @@ class Pipeline:
     def stream(self, batch_size: int, seed: int, start_step: int) -> tf.data.Dataset:
         """Endless augmented batches; batch n is a function of `seed` and n."""
 
+        @tf.autograph.experimental.do_not_convert
         def batch_of(step: tf.Tensor) -> dict[str, tf.Tensor]:
             sample = step * batch_size + tf.range(batch_size, dtype=tf.int64)
             index = _shuffled(sample, self._count, seed)
@@ -181,6 +183,7 @@ class Pipeline:
         index = index.batch(batch_size, drop_remainder=drop_remainder)
         numbers = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True)
 
+        @tf.autograph.experimental.do_not_convert
         def batch_of(index: tf.Tensor, number: tf.Tensor) -> dict[str, tf.Tensor]:
             return self._augmented(index, tf.stack([tf.constant(seed, tf.int64), number]))
 

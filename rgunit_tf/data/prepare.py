@@ -64,6 +64,7 @@ def write_tfrecord(
     if (output / tfrecord.MANIFEST).exists():
         manifest = tfrecord.read_manifest(output)
         if manifest["plan"] == plan:
+            _clean(output)
             return manifest
         raise UserError(f"{output / tfrecord.MANIFEST}: another data set lies there; choose another --output")
     with _errors(output), _lock(output):
@@ -230,6 +231,5 @@ def _errors(output: pathlib.Path) -> Iterator[None]:
 
 def _clean(output: pathlib.Path) -> None:
     """Removes the notes on progress and what a killed call left half-written."""
-    for path in output.glob(".partial-*"):
-        path.unlink(missing_ok=True)
-    shutil.rmtree(output / PROGRESS)
+    atomic.clear(output.glob(".partial-*"))
+    shutil.rmtree(output / PROGRESS, ignore_errors=True)

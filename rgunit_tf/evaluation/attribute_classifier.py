@@ -59,6 +59,7 @@ class AttributeClassifier:
         self.info: dict[str, Any] = dict(info or {})
         self._forward = tf.function(
             lambda images: self.network(images, training=False),
+            autograph=False,
             input_signature=[tf.TensorSpec([None, image_size, image_size, 3], tf.float32)],
         )
 

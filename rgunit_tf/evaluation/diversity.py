@@ -88,7 +88,7 @@ def real_pair_distance(dataset: Dataset, network: PerceptualNetwork, seed: int =
         generator.permutation(rows)[: len(rows) // 2 * 2].reshape(-1, 2) for rows in dataset.test.domains().values()
     ]
     pairs = generator.permutation(np.concatenate(pairs))[: INPUTS * 5]
-    measure = tf.function(lambda images: network.mean_pair_distance(images, 2), reduce_retracing=True)
+    measure = tf.function(lambda images: network.mean_pair_distance(images, 2), reduce_retracing=True, autograph=False)
     groups = _groups_at_once(dataset.test.image_size, 2)
     values = [
         measure(as_float(dataset.test.images(pairs[start : start + groups].ravel()))).numpy()
@@ -130,12 +130,13 @@ def _measure(model: Any, networks: Sequence[PerceptualNetwork], size: int, attri
     """Function from images [G, S, S, 3], labels, noise [G * samples, D] and ids to a distance [G] a network."""
 
     @tf.function(
+        autograph=False,
         input_signature=[
             tf.TensorSpec([None, size, size, 3], tf.float32),
             tf.TensorSpec([None, attributes], tf.float32),
             tf.TensorSpec([None, model.prior.style_dim], tf.float32),
             tf.TensorSpec([None], tf.string),
-        ]
+        ],
     )
     def measure(images: tf.Tensor, labels: tf.Tensor, noise: tf.Tensor, ids: tf.Tensor) -> list[tf.Tensor]:
         images, labels, ids = (tf.repeat(value, samples, axis=0) for value in (images, labels, ids))

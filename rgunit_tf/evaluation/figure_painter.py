@@ -68,6 +68,7 @@ class Painter:
         size = dataset.test.image_size
         self._translate = tf.function(
             model.translate_with_style,
+            autograph=False,
             input_signature=[
                 tf.TensorSpec([None, size, size, 3], tf.float32),
                 tf.TensorSpec([None, model.prior.style_dim], tf.float32),

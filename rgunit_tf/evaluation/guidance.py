@@ -81,7 +81,7 @@ def _neighbor_share(model: GuidedModel, dataset: Dataset, seed: int, images: int
     """How much of the content that G decodes comes from the neighbours, as a share of the mean magnitude."""
     started = time.perf_counter()
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def share(pictures: tf.Tensor, labels: tf.Tensor, noise: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
         content = model.content_encoder(pictures)
         rows = model.neighbor_rows(content, model.prior.sample(labels, noise), ids)

@@ -46,7 +46,7 @@ class Inception:
         self.name = name
         self._batch_size = batch_size
         self._network = network
-        self._forward = tf.function(lambda images: network(resized(images)), reduce_retracing=True)
+        self._forward = tf.function(lambda images: network(resized(images)), reduce_retracing=True, autograph=False)
 
     def __call__(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """uint8 images [N, H, W, 3] -> float32 features [N, 2048] and probabilities [N, C], or None without classes."""

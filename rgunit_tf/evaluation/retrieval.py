@@ -27,7 +27,7 @@ def embed_queries(model: Any, split: Split, targets: np.ndarray, seed: int) -> n
     """Queries of all images of `split`: their content with a style of the target domain; float32 [N, D]."""
     prior = model.translation.prior
     generator = np.random.default_rng([seed, 1])
-    embed = tf.function(model.embed_query, reduce_retracing=True)
+    embed = tf.function(model.embed_query, reduce_retracing=True, autograph=False)
     queries, start = [], 0
     for batch in split.batches(BATCH_SIZE, training=False):
         count = len(batch["image"])
@@ -150,7 +150,7 @@ def _recall_record(gallery: Gallery, queries: np.ndarray, rows: np.ndarray, k: i
 
 def _rank_record(model: Any, gallery: Gallery, queries: np.ndarray, truth: np.ndarray, seed: int) -> dict[str, Any]:
     started = time.perf_counter()
-    embed = tf.function(model.embed_images, reduce_retracing=True)
+    embed = tf.function(model.embed_images, reduce_retracing=True, autograph=False)
     embedded = [
         embed(as_float(np.asarray(truth[start : start + BATCH_SIZE]))).numpy()
         for start in range(0, len(truth), BATCH_SIZE)

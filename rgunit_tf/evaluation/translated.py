@@ -83,12 +83,13 @@ def translate_test_set(
     size = split.image_size
 
     @tf.function(
+        autograph=False,
         input_signature=[
             tf.TensorSpec([None, size, size, 3], tf.float32),
             tf.TensorSpec([None, targets.shape[1]], tf.float32),
             tf.TensorSpec([None, model.prior.style_dim], tf.float32),
             tf.TensorSpec([None], tf.string),
-        ]
+        ],
     )
     def translate(images: tf.Tensor, labels: tf.Tensor, noise: tf.Tensor, ids: tf.Tensor) -> tuple[tf.Tensor, ...]:
         return model.translate_with_style(images, model.prior.sample(labels, noise), ids)

@@ -15,6 +15,7 @@ import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from rgunit_tf import atomic
 from rgunit_tf.errors import UserError
 
 NAME = "manifest.jsonl"
@@ -75,14 +76,21 @@ class Manifest:
         """Makes the folder and holds it for this process.
 
         Raises:
-          UserError: another command writes there, or nothing can be written there.
+          UserError: another command writes there, or nothing (more) can be written there.
         """
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            file = open(self.file, "a", encoding="utf-8")  # noqa: SIM115
+            with self._open():
+                yield
         except OSError as error:
-            raise UserError(f"--output={self.folder}: {error.strerror}; choose another folder") from None
-        with file:
+            raise UserError(
+                f"--output={self.folder}: {error.strerror or error}; make room or choose another folder, what is "
+                "finished is kept"
+            ) from error
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[None]:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with open(self.file, "a", encoding="utf-8") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -93,8 +101,7 @@ class Manifest:
             # What another command wrote since, or left half-written when it was killed.
             self._read()
             for folder in {self.folder, *((self.folder / output).parent for output in self._own)}:
-                for file in folder.glob(".partial-*"):
-                    file.unlink(missing_ok=True)
+                atomic.clear(folder.glob(".partial-*"))
             if self._torn:
                 file.write("\n")
             if self.fingerprint not in self._known_settings:

@@ -57,16 +57,16 @@ class RunNetworks:
         images = tf.TensorSpec([None, size, size, 3], tf.uint8)
         styles = tf.TensorSpec([None, style_dim], tf.float32)
 
-        @tf.function(input_signature=[images])
+        @tf.function(input_signature=[images], autograph=False)
         def encode(images: tf.Tensor) -> tf.Tensor:
             return translator.style_encoder(_scaled(images))[0]
 
-        @tf.function(input_signature=[images, styles])
+        @tf.function(input_signature=[images, styles], autograph=False)
         def translate(images: tf.Tensor, styles: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             translated, masks = translator.translate_with_style(_scaled(images), styles)
             return to_uint8(translated), masks
 
-        @tf.function(input_signature=[images, styles, tf.TensorSpec([], tf.int32)])
+        @tf.function(input_signature=[images, styles, tf.TensorSpec([], tf.int32)], autograph=False)
         def search(images: tf.Tensor, styles: tf.Tensor, k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             return self._gallery.search(self._retrieval.embed_query(_scaled(images), styles), k)
 

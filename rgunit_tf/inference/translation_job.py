@@ -183,10 +183,7 @@ class TranslationJob:
             images = [variant.images[row] for variant in found]
             jobs.append(pool.submit(self._write, decoded, translation, row, images))
         for row, job in zip(missing, jobs, strict=True):
-            try:
-                job.result()
-            except OSError as error:
-                raise UserError(f"--output={self.manifest.folder}: {error.strerror or error}") from error
+            job.result()
             facts = {"seen": self.description.schema.names_of(translation.own[row])}
             if found:
                 facts["neighbors"] = [variant.ids[row].tolist() for variant in found]

@@ -23,7 +23,7 @@ def embedded(
     Yields:
       For each batch: embeddings float32 [B, D]; B ids; images uint8 [B, H, W, 3] or None.
     """
-    embed = tf.function(retrieval.embed_images, reduce_retracing=True)
+    embed = tf.function(retrieval.embed_images, reduce_retracing=True, autograph=False)
     count = 0
     for batch in batches:
         pixels = tf.convert_to_tensor(batch["image"])

@@ -13,12 +13,10 @@ Nothing in the folder is executed when it is read: arrays are read without pickl
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
 import pathlib
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -121,25 +119,9 @@ def _new_folder(folder: pathlib.Path) -> Iterator[pathlib.Path]:
     """A folder that becomes `folder` if the block succeeds; what killed calls have left beside it is removed."""
     if folder.exists():
         raise UserError(f"{folder}: exists already; delete it to save another gallery there")
-    for stray in folder.parent.glob(".partial-*/embeddings.npy"):
-        with _held(stray.parent) as free:
-            if free:
-                shutil.rmtree(stray.parent, ignore_errors=True)
-    with atomic.directory(folder) as temporary, _held(temporary):
+    atomic.clear(stray.parent for stray in folder.parent.glob(".partial-*/embeddings.npy"))
+    with atomic.directory(folder) as temporary:
         yield temporary
-
-
-@contextlib.contextmanager
-def _held(folder: pathlib.Path) -> Iterator[bool]:
-    """Whether no other process holds the folder; this one does until the block ends or the process is killed."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield True
-    except BlockingIOError:
-        yield False
-    finally:
-        os.close(descriptor)
 
 
 def load(folder: str | os.PathLike, index: str | None = None, keep_images: bool | str = True) -> Gallery:

@@ -85,7 +85,7 @@ def half_contents(model: GuidedModel, budget_mb: int) -> Callable[[tf.Tensor], t
     if model.gallery.size * side * side * model.content_encoder.channels * 2 > budget_mb * 2**20:
         return None
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def encode(rows: tf.Tensor) -> tf.Tensor:
         images = tf.cast(model.gallery.images(rows), tf.float32) / 127.5 - 1.0
         return tf.cast(model.content_encoder(images), tf.float16)

@@ -68,7 +68,9 @@ def measure(
     images = tf.constant(rng.integers(0, 256, (batch, image_size, image_size, 3), np.uint8))
     attributes = tf.constant(np.eye(guided.schema.size, dtype=np.float32)[np.zeros(batch, int)])
 
-    @tf.function(input_signature=[tf.TensorSpec([None, image_size, image_size, 3], tf.uint8), _ATTRIBUTES])
+    @tf.function(
+        input_signature=[tf.TensorSpec([None, image_size, image_size, 3], tf.uint8), _ATTRIBUTES], autograph=False
+    )
     def keras(images: tf.Tensor, attributes: tf.Tensor) -> Any:
         return guided.translate_with_style(tf.cast(images, tf.float32) / 127.5 - 1.0, guided.prior.mean(attributes))
 
@@ -81,7 +83,7 @@ def measure(
     unguided = GuidedModel(guided, guided.retrieval, None, neighbors=0)
     graphs = {"fixed_neighbors": _FixedNeighbors(guided, guided.gallery), "no_neighbors": StageGraph(unguided)}
     for name, graph in graphs.items():
-        traced = tf.function(graph.translate, input_signature=[_IMAGES, _ATTRIBUTES])
+        traced = tf.function(graph.translate, input_signature=[_IMAGES, _ATTRIBUTES], autograph=False)
         functions[name] = lambda traced=traced: traced(images, attributes)
     seconds = time_in_turn(functions, repeats, clock)
     rounds = [dict(zip(seconds, row, strict=True)) for row in zip(*seconds.values(), strict=True)]

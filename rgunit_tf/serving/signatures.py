@@ -77,11 +77,11 @@ class StageGraph:
         self.style_dim = self.translation.prior.style_dim
         images = tf.TensorSpec([None, self.image_size, self.image_size, 3], tf.float32)
         styles = tf.TensorSpec([None, self.style_dim], tf.float32)
-        self._content = tf.function(self.translation.content_encoder, input_signature=[images])
-        self._decode_files = tf.function(self._decoded_files, input_signature=[_INPUTS["image_bytes"]])
-        self._encode = tf.function(_also_empty(self._encoded), input_signature=[images])
-        self._translate = tf.function(_also_empty(self._translated), input_signature=[images, styles])
-        self._embed = tf.function(_also_empty(self._embedded), input_signature=[images, styles])
+        self._content = tf.function(self.translation.content_encoder, input_signature=[images], autograph=False)
+        self._decode_files = tf.function(self._decoded_files, input_signature=[_INPUTS["image_bytes"]], autograph=False)
+        self._encode = tf.function(_also_empty(self._encoded), input_signature=[images], autograph=False)
+        self._translate = tf.function(_also_empty(self._translated), input_signature=[images, styles], autograph=False)
+        self._embed = tf.function(_also_empty(self._embedded), input_signature=[images, styles], autograph=False)
 
     def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
         """The signatures of the stage by name, traced; `serving_default` is one of them again."""
@@ -101,7 +101,7 @@ class StageGraph:
         traced = {}
         for name, (function, inputs) in names.items():
             specs = {key: tf.TensorSpec(_INPUTS[key].shape, _INPUTS[key].dtype, name=key) for key in inputs}
-            traced[name] = tf.function(function).get_concrete_function(**specs)
+            traced[name] = tf.function(function, autograph=False).get_concrete_function(**specs)
         default = next(name for name in ("translate_bytes", "retrieve_bytes", "embed") if name in traced)
         return {"serving_default": traced[default], **traced}
 

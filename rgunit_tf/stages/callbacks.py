@@ -20,7 +20,8 @@ class Checkpoints(tf.keras.callbacks.Callback):
     Args:
       folder: where to.
       every: steps between two checkpoints; one is written at the end of the epoch (logged steps) that reaches them.
-      stop: the request to stop; it is answered after the step in which it came.
+      stop: the request to stop; it is answered after the step in which it came, and where that step is logged, once it
+        is.
     """
 
     def __init__(self, folder: CheckpointFolder, every: int, stop: StopRequest):
@@ -32,10 +33,9 @@ class Checkpoints(tf.keras.callbacks.Callback):
         self._seen = int(self.model.step.numpy())
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Saves and leaves where a signal came; a worker that is not the chief stays until the chief leaves."""
-        if self.stop.number is not None and cluster.is_chief():
-            self.save()
-            self.stop.leave(f"saved at step {int(self.model.step.numpy())}")
+        """Answers a signal, but for the last step of an epoch, which the other callbacks have yet to record."""
+        if batch + 1 < self.params["steps"]:
+            self._answer()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Saves where it is time to."""
@@ -43,6 +43,13 @@ class Checkpoints(tf.keras.callbacks.Callback):
         if step // self.every > self._seen // self.every:
             self.save()
         self._seen = step
+        self._answer()
+
+    def _answer(self) -> None:
+        """Saves and leaves where a signal came; a worker that is not the chief stays until the chief leaves."""
+        if self.stop.number is not None and cluster.is_chief():
+            self.save()
+            self.stop.leave(f"saved at step {int(self.model.step.numpy())}")
 
     def save(self) -> None:
         """Writes a checkpoint of the present step."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import re
 import shutil
@@ -29,20 +30,8 @@ class CheckpointFolder:
     """
 
     def __init__(self, folder: pathlib.Path, state: Mapping[str, Any], keep: int):
-        self.folder = folder
-        paths = self.paths()
-        if paths and cluster.is_chief():
-            # TensorFlow's own list may be damaged or gone, or name checkpoints that are.
-            times = [pathlib.Path(f"{path}.index").stat().st_mtime for path in paths]
-            tf.compat.v1.train.update_checkpoint_state(
-                str(folder), paths[-1], all_model_checkpoint_paths=paths, all_model_checkpoint_timestamps=times
-            )
+        self.folder, self.keep = folder, keep
         self._checkpoint = tf.train.Checkpoint(**state)
-        # Made now: under a strategy of several workers a variable is made by all of them, and one alone would wait.
-        _ = self._checkpoint.save_counter
-        self._manager = tf.train.CheckpointManager(
-            self._checkpoint, str(folder), max_to_keep=keep, checkpoint_name="step"
-        )
 
     def paths(self) -> list[str]:
         """Prefixes of the checkpoints in the folder, the oldest first, whole or not."""
@@ -60,9 +49,37 @@ class CheckpointFolder:
         """
         if not cluster.is_chief():
             return
+        self._clear()
+        temporary = self.folder / f"step-{step}_temp"
+        temporary.mkdir(parents=True)
+        try:
+            self._checkpoint.write(str(temporary / "step"))
+            self._index(step).unlink(missing_ok=True)
+            # TensorFlow would write the index in its place, and leave half of it there when it is killed or the disk is
+            # full. The data come first: a checkpoint is known by its index.
+            for file in sorted(temporary.glob("step.*")):
+                os.replace(file, self.folder / f"step-{step}{file.name.removeprefix('step')}")
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        for old in self.steps()[: -self.keep]:
+            self._index(old).unlink()
+        self._clear()
+        # For those who ask TensorFlow for the latest one.
+        paths = self.paths()
+        tf.compat.v1.train.update_checkpoint_state(str(self.folder), paths[-1], all_model_checkpoint_paths=paths)
+
+    def _index(self, step: int) -> pathlib.Path:
+        return self.folder / f"step-{step}.index"
+
+    def _clear(self) -> None:
+        """Removes data without an index, and what saves that were cut off have left."""
         for leftover in self.folder.glob("step-*_temp"):
             shutil.rmtree(leftover, ignore_errors=True)
-        self._manager.save(checkpoint_number=step)
+        for data in self.folder.glob("step-*.data-*"):
+            if not data.with_name(f"{data.name.partition('.')[0]}.index").exists():
+                data.unlink()
+        for listing in self.folder.glob("checkpoint.tmp*"):
+            listing.unlink()
 
     def restore(self) -> int | None:
         """Restores the newest checkpoint that is whole; returns its step, None where there is no checkpoint.
@@ -72,7 +89,7 @@ class CheckpointFolder:
         """
         for step, path in reversed(list(zip(self.steps(), self.paths(), strict=True))):
             try:
-                self._checkpoint.restore(path).assert_existing_objects_matched()
+                self._checkpoint.read(path).assert_existing_objects_matched()
                 logging.info("resuming from %s", path)
                 return step
             except UNREADABLE as error:

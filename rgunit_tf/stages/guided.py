@@ -108,7 +108,7 @@ class GuidedModel(TranslationModel):
         count = min(self.gallery.size, int(budget_mb * 2**20) // (side * side * self.fusion.channels * held.size))
         if not count:
             return None
-        encode = tf.function(self._encode_rows, reduce_retracing=True)
+        encode = tf.function(self._encode_rows, reduce_retracing=True, autograph=False)
         starts = range(0, count, 64)
         contents = [tf.cast(encode(tf.range(start, min(start + 64, count))), held) for start in starts]
         # A variable, since a constant would become part of the exported graph, which may not exceed 2 GiB; behind a

@@ -29,24 +29,32 @@ class AdamW(tf.keras.optimizers.AdamW):
     def _gated(self, value: tf.Tensor | float, still: float) -> tf.Tensor | float:
         return value if self.gate is None else tf.where(self.gate, value, still)
 
-    def update_step(self, gradient: tf.Tensor, variable: tf.Variable) -> None:
-        """One update of `variable`: decoupled weight decay, then Adam (Kingma and Ba 2015)."""
+    def _scalars(self) -> dict[str, tf.Tensor]:
+        """What the updates of all variables in one step have in common, float32, by the kernel's names."""
+        step = tf.cast(self.iterations + 1, tf.float32)
+        return {
+            "beta1_power": tf.pow(tf.cast(self.beta_1, tf.float32), step),
+            "beta2_power": tf.pow(tf.cast(self.beta_2, tf.float32), step),
+            "lr": self._gated(tf.cast(self.learning_rate, tf.float32), 0.0),
+            "beta1": self._gated(tf.cast(self.beta_1, tf.float32), 1.0),
+            "beta2": self._gated(tf.cast(self.beta_2, tf.float32), 1.0),
+            "epsilon": tf.cast(self.epsilon, tf.float32),
+        }
+
+    def update_step(
+        self, gradient: tf.Tensor, variable: tf.Variable, scalars: dict[str, tf.Tensor] | None = None
+    ) -> None:
+        """One update of a float32 `variable`: decoupled weight decay, then Adam (Kingma and Ba 2015)."""
+        scalars = scalars or self._scalars()
         index = self._index_dict[self._var_key(variable)]
-        step = tf.cast(self.iterations + 1, variable.dtype)
-        rate = self._gated(tf.cast(self.learning_rate, variable.dtype), 0.0)
         if self._use_weight_decay(variable):
-            variable.assign_sub(variable * tf.cast(self.weight_decay, variable.dtype) * rate)
+            variable.assign_sub(variable * (self.weight_decay * scalars["lr"]))
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=self._momentums[index].handle,
             v=self._velocities[index].handle,
-            beta1_power=tf.pow(tf.cast(self.beta_1, variable.dtype), step),
-            beta2_power=tf.pow(tf.cast(self.beta_2, variable.dtype), step),
-            lr=rate,
-            beta1=self._gated(tf.cast(self.beta_1, variable.dtype), 1.0),
-            beta2=self._gated(tf.cast(self.beta_2, variable.dtype), 1.0),
-            epsilon=tf.cast(self.epsilon, variable.dtype),
             grad=gradient,
+            **scalars,
         )
 
     def _apply_weight_decay(self, variables: Sequence[tf.Variable]) -> None:
@@ -63,8 +71,10 @@ class AdamW(tf.keras.optimizers.AdamW):
             self._distribution_strategy.extended.update(average, update, args=(variable,), group=False)
 
     def _distributed_apply_gradients_fn(self, distribution, grads_and_vars, **kwargs):
+        scalars = self._scalars()
+
         def update(variable: tf.Variable, gradient: tf.Tensor) -> None:
-            self.update_step(gradient, variable)
+            self.update_step(gradient, variable, scalars)
 
         for gradient, variable in grads_and_vars:
             distribution.extended.update(variable, update, args=(gradient,), group=False)

@@ -63,6 +63,7 @@ class RetrievalModel(Stage):
         terms = ("triplet_loss", "satisfied", *(f"loss_{name}" for name in self.strategies))
         self._prepare(self.network_optimizer, terms, ("gradient_norm", "learning_rate"), **kwargs)
 
+    @tf.autograph.experimental.do_not_convert
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """One update of R on the triplets of a batch; batches as for `TranslationModel.train_step`."""
         noise = StepNoise(self.noise_seed, self.step, tf.shape(batch["image"])[0])

@@ -131,6 +131,7 @@ class Stage(tf.keras.Model):
         """Nothing: Keras then logs what the step itself returns, instead of training and test means mixed."""
         return {}
 
+    @tf.autograph.experimental.do_not_convert
     def test_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """All loss terms on a batch, without an update; targets are the labels of the next image in the batch."""
         batch = {"target": tf.roll(batch["label"], 1, axis=0), **batch}

@@ -126,6 +126,7 @@ class TranslationModel(Translator):
         }
         self._prepare(self.generator_optimizer, TERMS, STEP_TERMS, **kwargs)
 
+    @tf.autograph.experimental.do_not_convert
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """One update of D and one of Ec, Es and G, from the same forward passes.
 

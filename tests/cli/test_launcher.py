@@ -106,7 +106,7 @@ def test_information_is_logged_unless_told_otherwise(run):
 def test_signals_unwind_the_command(run, name, number):
     code, out, err = run(f"--do={name}")
     assert (code, out) == (128 + number, "cleaned up\n")
-    assert err == f"example_command: ended by {name}\n"
+    assert err == f"example_command: ended by {name}; give the same command again to go on\n"
 
 
 def test_a_reader_that_leaves_causes_no_traceback(root):

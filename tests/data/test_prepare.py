@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rgunit_tf import data
+from rgunit_tf import atomic, data
 from rgunit_tf.data import celeba as celeba_source
 from rgunit_tf.data import folder, prepare, shard_writer
 from rgunit_tf.errors import UserError
@@ -170,6 +170,12 @@ def test_same_output_again(celeba, records, tmp_path):
     before = (output / "dataset.json").stat().st_mtime_ns
     assert json.loads(json.dumps(prepare.write_tfrecord(records, output, shards=3))) == json.loads(json.dumps(manifest))
     assert (output / "dataset.json").stat().st_mtime_ns == before
+    # A call that was killed after the manifest leaves its notes to the next one.
+    before_that = contents(output)
+    atomic.write_json(output / shard_writer.PROGRESS / "plan.json", {})
+    (output / ".partial-x.json").write_text("{")
+    prepare.write_tfrecord(records, output, shards=3)
+    assert contents(output) == before_that
     other = celeba_source.load_records(celeba.root, ATTRIBUTES, GROUPS, crop=18, seed=1)
     with pytest.raises(UserError, match="another data set lies there; choose another --output"):
         prepare.write_tfrecord(other, output, shards=3)

@@ -1,4 +1,5 @@
 import json
+import resource
 
 import pytest
 
@@ -105,3 +106,33 @@ def test_names_that_are_no_text(folder, source):
 def test_a_file_in_the_folders_place(tmp_path, source):
     with pytest.raises(UserError, match="is a file; name a folder"):
         Manifest(source, SETTINGS)
+
+
+def test_a_torn_line_and_a_half_written_file_at_once(folder, source):
+    finish(Manifest(folder, SETTINGS), source)
+    (folder / ".partial-x.jpg").write_bytes(b"half")
+    with open(folder / "manifest.jsonl", "a") as file:
+        file.write('{"done": "b.j')
+    finish(Manifest(folder, SETTINGS), source, "c.jpg")
+    assert Manifest(folder, SETTINGS).is_done("c.jpg", source) and not list(folder.glob(".partial-*"))
+
+
+@pytest.fixture
+def small_files():
+    """No file can grow beyond a few bytes, as on a disk that is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_is_one_line_and_keeps_what_is_done(folder, source, small_files):
+    manifest = Manifest(folder, SETTINGS)
+    with pytest.raises(UserError, match=r"out: File too large; make room .* what is finished is kept"):
+        for name in "abcdefgh":
+            finish(manifest, source, f"{name}.jpg")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+    manifest = Manifest(folder, SETTINGS)
+    assert manifest.is_done("a.jpg", source) and not manifest.is_done("h.jpg", source)
+    finish(manifest, source, "h.jpg")
+    assert Manifest(folder, SETTINGS).is_done("h.jpg", source)

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shutil
 
 import numpy as np
 import pytest
@@ -159,6 +160,22 @@ def test_the_command_exports_every_finished_stage(workdir, stages, images, attri
     )[0]
     found = translate(folders[2], images, attributes)
     assert np.abs(found - (expected.numpy() + 1.0) * 127.5).max() <= 0.51
+
+
+def test_a_full_disk_is_one_line_and_leftovers_are_cleared_away(workdir, tmp_path, monkeypatch, capsys):
+    copy = shutil.copytree(workdir.path, tmp_path / "run")
+    left = copy / "translation" / "export" / ".partial-left"
+    left.mkdir(parents=True)
+    before = {path for path in copy.rglob("*") if left not in [path, *path.parents]}
+
+    def full(*arguments):
+        raise tf.errors.ResourceExhaustedError(None, None, f"{copy}/x; No space left on device")
+
+    monkeypatch.setattr(tf.saved_model, "save", full)
+    assert launcher.call(command.main, ["export", f"--workdir={copy}"]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and f"{copy}: No space left on device; free space there" in error
+    assert {path for path in copy.rglob("*")} <= before
 
 
 def test_the_command_exports_one_stage_with_another_index(workdir, capsys):

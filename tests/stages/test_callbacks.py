@@ -27,6 +27,7 @@ def folder(model, tmp_path):
 def run(callback, model, steps, logs=None):
     """Epochs that end at `steps`."""
     callback.model = model
+    callback.set_params({"steps": 1})
     callback.on_train_begin()
     for epoch, step in enumerate(steps):
         model.step.assign(step)
@@ -61,6 +62,7 @@ def test_a_signal_saves_and_stops_after_the_step(model, folder, capsys, number):
     with pytest.raises(SystemExit) as stopped, StopRequest() as stop:
         callback = Checkpoints(folder, 100, stop)
         callback.model = model
+        callback.set_params({"steps": 9})
         callback.on_train_begin()
         model.step.assign(7)
         callback.on_train_batch_end(0)
@@ -71,6 +73,21 @@ def test_a_signal_saves_and_stops_after_the_step(model, folder, capsys, number):
     assert folder.steps() == [7]
     assert "saved at step 7; the same command goes on from there" in capsys.readouterr().err
     assert signal.getsignal(number) == handler
+
+
+def test_a_signal_in_a_step_that_is_logged_waits_for_its_line(model, folder):
+    with pytest.raises(SystemExit), StopRequest() as stop:
+        callback = Checkpoints(folder, 100, stop)
+        callback.model = model
+        callback.set_params({"steps": 2})
+        callback.on_train_begin()
+        model.step.assign(10)
+        os.kill(os.getpid(), signal.SIGTERM)
+        # The history and the grid of step 10 are written at the end of the epoch, by callbacks before this one.
+        callback.on_train_batch_end(1)
+        assert folder.steps() == []
+        callback.on_epoch_end(0)
+    assert folder.steps() == [10]
 
 
 def rows_of(path):

@@ -1,5 +1,6 @@
 """Damaged checkpoints are noticed wherever a bit is changed, and the one before is used."""
 
+import os
 import random
 
 import numpy as np
@@ -94,8 +95,30 @@ def test_no_whole_checkpoint_is_a_clear_end(folder, variables):
 
 
 def test_leftovers_of_a_save_that_was_cut_off_are_cleared(folder):
-    leftover = folder.folder / "step-30_temp"
-    leftover.mkdir()
-    (leftover / "part-00000-of-00001.data").write_bytes(b"half")
+    leftovers = [folder.folder / name for name in ("step-30_temp", "step-7.data-00000-of-00001", "checkpoint.tmp12ab")]
+    leftovers[0].mkdir()
+    (leftovers[0] / "part-00000-of-00001.data").write_bytes(b"half")
+    for file in leftovers[1:]:
+        file.write_bytes(b"half")
     folder.save(30)
-    assert not leftover.exists() and folder.steps() == [10, 20, 30]
+    assert not any(file.exists() for file in leftovers) and folder.steps() == [10, 20, 30]
+    assert tf.train.latest_checkpoint(folder.folder) == str(folder.folder / "step-30")
+
+
+@pytest.mark.parametrize("step", [20, 30])
+def test_a_save_that_is_cut_off_in_the_index_is_no_checkpoint(folder, variables, monkeypatch, step):
+    """TensorFlow writes the index last and in its place; a full disk leaves the half of it."""
+    write = tf.train.Checkpoint.write
+
+    def full(self, prefix, options=None):
+        path = write(self, prefix, options)
+        os.truncate(f"{path}.index", 20)
+        raise tf.errors.ResourceExhaustedError(None, None, "step.index; No space left on device")
+
+    monkeypatch.setattr(tf.train.Checkpoint, "write", full)
+    with pytest.raises(tf.errors.ResourceExhaustedError):
+        folder.save(step)
+    assert folder.steps() == [10, 20] and restored(folder, variables) == 20
+    monkeypatch.undo()
+    folder.save(30)
+    assert folder.steps() == [10, 20, 30]
