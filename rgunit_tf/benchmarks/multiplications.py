@@ -51,12 +51,32 @@ def gflop(counts: dict[str, int], as_written: bool) -> float:
 
 
 def _operations(graph: tf.Graph) -> Iterator[tf.Operation]:
-    """All operations of a graph and of the function graphs that it calls, each call counted."""
+    """All operations that a graph runs and those of the function graphs that it calls, each call counted."""
+    alive = _alive(graph)
     for operation in graph.get_operations():
+        if operation not in alive:
+            continue
         yield operation
         called = _called(graph, operation)
         if called is not None:
             yield from _operations(called)
+
+
+def _alive(graph: tf.Graph) -> set[tf.Operation]:
+    """What TensorFlow runs of a function's graph: what its outputs or a side effect need.
+
+    A tape asks for the gradient of every input of an operation, those of frozen weights and of images too; what nobody
+    uses is never computed.
+    """
+    found: set[tf.Operation] = set()
+    waiting = [tensor.op for tensor in graph.outputs] + list(graph.control_outputs)
+    waiting += [operation for operation in graph.get_operations() if operation.op_def.is_stateful]
+    while waiting:
+        operation = waiting.pop()
+        if operation not in found:
+            found.add(operation)
+            waiting += [*(tensor.op for tensor in operation.inputs), *operation.control_inputs]
+    return found
 
 
 def _called(graph: tf.Graph, operation: tf.Operation) -> tf.Graph | None:

@@ -18,12 +18,33 @@ def test_a_convolution_forward_and_backward():
         with tf.GradientTape() as tape:
             tape.watch(x)
             y = tf.reduce_sum(tf.nn.conv2d(x, kernel, 2, "SAME"))
-        return tape.gradient(y, [x, kernel])
+        return y, tape.gradient(y, [x, kernel])
 
     counts, unknown = multiplications.count(traced(step, (2, 16, 16, 4)))
     assert unknown == 0
     # Forward, by the input and by the kernel: each touches every (output pixel, tap, channel, filter) once.
     assert sorted(counts.values()) == [2 * 8 * 8 * 3 * 3 * 4 * 8] * 3
+
+
+def test_gradients_that_nobody_uses_are_not_counted():
+    kernel = tf.Variable(tf.zeros((3, 3, 4, 8)))
+
+    def step(x):
+        with tf.GradientTape() as tape:
+            y = tf.reduce_sum(tf.nn.conv2d(tf.nn.relu(x + tf.reduce_sum(kernel)), kernel, 2, "SAME"))
+        return tape.gradient(y, kernel)
+
+    used = 2 * 8 * 8 * 3 * 3 * 4 * 8
+    # By the input, which depends on the kernel as well, and by the kernel; not the value of y.
+    assert sorted(multiplications.count(traced(step, (2, 16, 16, 4)))[0].values()) == [used] * 2
+
+    def frozen(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = tf.reduce_sum(tf.square(tf.nn.conv2d(x, kernel, 2, "SAME")))
+        return tape.gradient(y, x)
+
+    assert sorted(multiplications.count(traced(frozen, (2, 16, 16, 4)))[0].values()) == [used] * 2
 
 
 def test_matrix_products_and_nested_calls():
