@@ -60,7 +60,7 @@ class ConvolutionToFew(tf.keras.layers.Conv2D):
         """What Keras calls for the convolution itself."""
         if tf.config.list_logical_devices("GPU"):
             return super().convolution_op(inputs, kernel)
-        return convolution_to_few(inputs, kernel)
+        return convolution_to_few(inputs, tf.convert_to_tensor(kernel))
 
 
 def standardize(x: tf.Tensor, axes: tuple[int, ...]) -> tf.Tensor:
