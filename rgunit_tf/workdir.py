@@ -152,7 +152,7 @@ class Workdir:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
-        """Clears away what killed commands left, and turns what a full or read-only disk makes of the block into a line.
+        """Clears away what killed commands left, and says in one line that the disk is full or read-only.
 
         Raises:
           UserError: nothing more can be written here; what was whole before still is.
