@@ -91,6 +91,13 @@ def clear(temporaries: Iterable[pathlib.Path]) -> None:
                 os.close(descriptor)
 
 
+def temporaries(folder: str | os.PathLike) -> Iterator[pathlib.Path]:
+    """All temporary files and folders below a folder, in which others may write meanwhile."""
+    # Path.rglob fails where a folder goes away under it.
+    for parent, folders, files in os.walk(folder):
+        yield from (pathlib.Path(parent) / name for name in folders + files if name.startswith(".partial-"))
+
+
 @contextlib.contextmanager
 def _held(make: Callable[[], str]) -> Iterator[tuple[pathlib.Path, int]]:
     """A temporary that `make` makes, and a descriptor by which it is held until the block or the process ends."""

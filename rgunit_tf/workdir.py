@@ -158,7 +158,7 @@ class Workdir:
           UserError: nothing more can be written here; what was whole before still is.
         """
         try:
-            atomic.clear(self.path.rglob(".partial-*"))
+            atomic.clear(atomic.temporaries(self.path))
             yield
         except UserError:
             raise

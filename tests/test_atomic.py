@@ -102,7 +102,7 @@ def test_leftover_folders_are_cleared_and_living_ones_are_not(tmp_path):
     (tmp_path / ".partial-left" / "deep").mkdir(parents=True)
     (tmp_path / ".partial-left" / "deep" / "file").write_text("half")
     with atomic.directory(tmp_path / "folder") as alive:
-        atomic.clear(tmp_path.glob(".partial-*"))
+        atomic.clear(atomic.temporaries(tmp_path))
         assert list(tmp_path.iterdir()) == [alive]
     atomic.clear([tmp_path / ".partial-gone"])
 

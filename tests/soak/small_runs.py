@@ -83,6 +83,14 @@ def run(arguments: Sequence[str], log: pathlib.Path, **options: object) -> tuple
     return code, log.read_text(errors="replace")
 
 
+def work_in(folder: pathlib.Path) -> set[pathlib.Path]:
+    """All paths that tell of work: neither locks nor what a command writes down before it starts."""
+    early = re.compile(r"\.lock|config\.json|\.progress|plan\.json|manifest\.jsonl|\.partial-.*(json|csv)")
+    # Path.rglob fails where a folder goes away under it.
+    found = (pathlib.Path(parent) / name for parent, folders, files in os.walk(folder) for name in folders + files)
+    return {path for path in found if not early.fullmatch(path.name)}
+
+
 def check(folder: pathlib.Path) -> list[str]:
     """What is wrong with the files below a folder that have final names: each has to be whole."""
     checks = {
@@ -93,6 +101,7 @@ def check(folder: pathlib.Path) -> list[str]:
         ".npy": lambda file: np.load(file, allow_pickle=False),
         ".index": lambda file: values_of(file.with_suffix("")),
         ".pb": _check_export,
+        ".tfrecord": _check_records,
     }
     problems = []
     for file in sorted(folder.rglob("*")):
@@ -159,6 +168,13 @@ def _check_rows(file: pathlib.Path) -> None:
     lines = file.read_text().splitlines()
     if any(line.count(",") != lines[0].count(",") for line in lines[:-1]):
         raise ValueError("a line is cut off")
+
+
+def _check_records(file: pathlib.Path) -> None:
+    import tensorflow as tf
+
+    for _ in tf.data.TFRecordDataset(str(file)):
+        pass
 
 
 def _check_export(file: pathlib.Path) -> None:

@@ -144,12 +144,6 @@ def begin(work: Work, folder: pathlib.Path) -> None:
         folder.mkdir()
 
 
-def paths_in(folder: pathlib.Path) -> set[pathlib.Path]:
-    """All that tells of work: neither locks nor what a command writes down before it starts."""
-    early = re.compile(r"\.lock|config\.json|\.progress|plan\.json|manifest\.jsonl|\.partial-.*(json|csv)")
-    return {path for path in folder.rglob("*") if not early.fullmatch(path.name)}
-
-
 def kill(process: subprocess.Popen, number: int) -> None:
     """SIGINT goes to all processes of the command, as from a terminal; the others to itself alone."""
     if number == signal.SIGINT:
@@ -168,11 +162,11 @@ def disturb(
     chance: random.Random,
 ) -> tuple[bool, float | None]:
     """Kills a process; returns whether before its work was seen, and after how many seconds that was."""
-    before, started = paths_in(folder), time.monotonic()
+    before, started = small_runs.work_in(folder), time.monotonic()
     moment = chance.uniform(0.5, start_up) if early else PATIENCE
     seen = None
     while process.poll() is None and time.monotonic() - started < moment:
-        if seen is None and paths_in(folder) - before:
+        if seen is None and small_runs.work_in(folder) - before:
             seen = time.monotonic() - started
             if not early:
                 moment = seen + chance.uniform(0.0, work.spread)

@@ -78,12 +78,6 @@ def job(place, trained):
     return job
 
 
-def begun(folder, before):
-    """Whether a command has written more than what it starts with."""
-    early = re.compile(r"\.lock|config\.json|\.progress|plan\.json|manifest\.jsonl|\.partial-.*(json|csv)")
-    return any(path not in before and not early.fullmatch(path.name) for path in folder.rglob("*"))
-
-
 def wait_for(condition, process, log):
     while not condition():
         assert process.poll() is None, log.read_text()[-3000:]
@@ -135,9 +129,9 @@ def fill(file):
 def test_a_disk_that_fills_up(name, job, disk, tmp_path):
     folder, log = disk / "run", tmp_path / "log.txt"
     arguments, expected = job(name, folder)
-    before = set(folder.rglob("*"))
+    before = small_runs.work_in(folder)
     process = small_runs.start(arguments, log)
-    wait_for(lambda: begun(folder, before), process, log)
+    wait_for(lambda: small_runs.work_in(folder) - before, process, log)
     fill(disk / "ballast")
     assert process.wait() == 2, log.read_text()[-3000:]
     line = one_line(log.read_text(), name)
@@ -162,9 +156,9 @@ def test_files_that_may_not_grow(name, job, tmp_path):
 def test_a_read_only_disk(name, job, disk, tmp_path):
     folder, log = disk / "run", tmp_path / "log.txt"
     arguments, expected = job(name, folder)
-    before = set(folder.rglob("*"))
+    before = small_runs.work_in(folder)
     process = small_runs.start(arguments, log)
-    wait_for(lambda: begun(folder, before), process, log)
+    wait_for(lambda: small_runs.work_in(folder) - before, process, log)
     process.kill()
     process.wait()
     while not mount("-o", "remount,ro", disk):
@@ -235,7 +229,7 @@ def test_an_export_deleted_under_a_translation(job, trained, tmp_path):
     model = shutil.copytree(trained / "guided/export/1", tmp_path / "export" / "1")
     arguments = [f"--model={model}" if argument.startswith("--model=") else argument for argument in arguments]
     process = small_runs.start(arguments, log)
-    wait_for(lambda: list(folder.rglob("*.png")), process, log)
+    wait_for(lambda: any(path.suffix == ".png" for path in small_runs.work_in(folder)), process, log)
     shutil.rmtree(model)
     assert process.wait() == 0, log.read_text()[-3000:]
     found = small_runs.results(folder)
@@ -252,7 +246,7 @@ def test_a_second_run_is_refused_and_a_killed_one_is_not_in_the_way(name, job, t
     folder, log = tmp_path / "run", tmp_path / "log.txt"
     arguments, expected = job(name, folder)
     first = small_runs.start(arguments, log)
-    wait_for(lambda: begun(folder, set()), first, log)
+    wait_for(lambda: small_runs.work_in(folder), first, log)
     first.send_signal(signal.SIGSTOP)
     code, said = small_runs.run(arguments, tmp_path / "second.txt")
     assert code == 2, said[-3000:]
