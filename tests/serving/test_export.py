@@ -175,7 +175,7 @@ def test_a_full_disk_is_one_line_and_leftovers_are_cleared_away(workdir, tmp_pat
     assert launcher.call(command.main, ["export", f"--workdir={copy}"]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and f"{copy}: No space left on device; free space there" in error
-    assert {path for path in copy.rglob("*")} <= before
+    assert set(copy.rglob("*")) <= before
 
 
 def test_the_command_exports_one_stage_with_another_index(workdir, capsys):
