@@ -128,7 +128,7 @@ class _FewPictures(Gallery):
         self.pictures = tf.Variable(pictures, trainable=False)
 
     def images(self, rows: tf.Tensor) -> tf.Tensor:
-        return tf.gather(self.pictures, rows % len(self.pictures))
+        return tf.gather(self.pictures, rows % self.pictures.shape[0])
 
 
 def _guided_model(image_size: int, width: int, gallery_size: int, index: str, neighbors: int, seed: int) -> GuidedModel:

@@ -12,7 +12,7 @@ from typing import Any
 import tensorflow as tf
 from absl import logging
 
-from rgunit_tf import cluster
+from rgunit_tf import atomic, cluster
 from rgunit_tf.errors import UserError
 
 # What TensorFlow raises while it reads a damaged checkpoint: a cut-off file is an IndexError, for one. Its own
@@ -64,9 +64,14 @@ class CheckpointFolder:
         for old in self.steps()[: -self.keep]:
             self._index(old).unlink()
         self._clear()
-        # For those who ask TensorFlow for the latest one.
-        paths = self.paths()
-        tf.compat.v1.train.update_checkpoint_state(str(self.folder), paths[-1], all_model_checkpoint_paths=paths)
+        self._list()
+
+    def _list(self) -> None:
+        """Writes the list for those who ask TensorFlow for the latest one; names alone, so that the folder may move."""
+        names = [f"step-{step}" for step in self.steps()]
+        lines = [f'model_checkpoint_path: "{names[-1]}"', *(f'all_model_checkpoint_paths: "{name}"' for name in names)]
+        with atomic.path(self.folder / "checkpoint") as temporary:
+            temporary.write_text("\n".join(lines) + "\n")
 
     def _index(self, step: int) -> pathlib.Path:
         return self.folder / f"step-{step}.index"
@@ -78,8 +83,6 @@ class CheckpointFolder:
         for data in self.folder.glob("step-*.data-*"):
             if not data.with_name(f"{data.name.partition('.')[0]}.index").exists():
                 data.unlink()
-        for listing in self.folder.glob("checkpoint.tmp*"):
-            listing.unlink()
 
     def restore(self) -> int | None:
         """Restores the newest checkpoint that is whole; returns its step, None where there is no checkpoint.

@@ -121,9 +121,7 @@ def check(folder: pathlib.Path) -> list[str]:
 
 def leftovers(folder: pathlib.Path) -> list[str]:
     """What only a command that is running may have there."""
-    temporary = [
-        path for pattern in (".partial-*", "*_temp", ".progress", "checkpoint.tmp*") for path in folder.rglob(pattern)
-    ]
+    temporary = [path for pattern in (".partial-*", "*_temp", ".progress") for path in folder.rglob(pattern)]
     orphans = [path for path in folder.rglob("step-*.data-*") if not path.with_suffix(".index").exists()]
     return [str(path) for path in temporary + orphans]
 

@@ -95,7 +95,7 @@ def test_no_whole_checkpoint_is_a_clear_end(folder, variables):
 
 
 def test_leftovers_of_a_save_that_was_cut_off_are_cleared(folder):
-    leftovers = [folder.folder / name for name in ("step-30_temp", "step-7.data-00000-of-00001", "checkpoint.tmp12ab")]
+    leftovers = [folder.folder / name for name in ("step-30_temp", "step-7.data-00000-of-00001")]
     leftovers[0].mkdir()
     (leftovers[0] / "part-00000-of-00001.data").write_bytes(b"half")
     for file in leftovers[1:]:
