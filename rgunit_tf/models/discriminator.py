@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from rgunit_tf.models.layers import convolution
+from rgunit_tf.models.layers import HalvingConvolution, convolution
 
 
 class Verdict(NamedTuple):
@@ -22,7 +22,8 @@ class ScaleDiscriminator(tf.keras.Model):
     def __init__(self, num_attributes: int, width: int = 64, layers: int = 5, **kwargs: Any):
         super().__init__(**kwargs)
         self.num_attributes, self.width, self.num_layers = num_attributes, width, layers
-        self.body = [convolution(width * min(2**index, 8), 4, 2) for index in range(layers)]
+        filters = [width * min(2**index, 8) for index in range(layers)]
+        self.body = [HalvingConvolution(count) for count in filters]
         self.realness = convolution(1, 1, dtype="float32", kernel_initializer="glorot_uniform")
 
     def build(self, shape: tf.TensorShape) -> None:

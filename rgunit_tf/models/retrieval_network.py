@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from rgunit_tf.models.layers import convolution
+from rgunit_tf.models.layers import HalvingConvolution, convolution
 
 
 class RetrievalNetwork(tf.keras.Model):
@@ -46,7 +46,7 @@ class RetrievalNetwork(tf.keras.Model):
         for index in range(pairs):
             channels = max(self.content_channels, channels // 2)
             last = self.content_channels if index == pairs - 1 else channels
-            self.body += [convolution(channels, 3, activation="relu"), convolution(last, 4, 2, activation="relu")]
+            self.body += [convolution(channels, 3, activation="relu"), HalvingConvolution(last, activation="relu")]
         if not pairs:
             self.body = [convolution(self.content_channels, 3, activation="relu")]
         self.built = True

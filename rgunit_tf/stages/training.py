@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from typing import Any
 
@@ -20,6 +21,9 @@ from rgunit_tf.stages.retrieval import RetrievalModel
 from rgunit_tf.stages.translation import TranslationModel
 from rgunit_tf.workdir import STAGES, Workdir
 
+_THREADS = "TF_NUM_INTRAOP_THREADS"
+_SMALL, _FEW_CORES = 32, 4
+
 
 def configure(config: ml_collections.ConfigDict) -> None:
     """Sets what holds for the whole process; call it before TensorFlow computes anything.
@@ -30,6 +34,9 @@ def configure(config: ml_collections.ConfigDict) -> None:
     if config.train.deterministic:
         tf.keras.utils.set_random_seed(config.train.seed)
         tf.config.experimental.enable_op_determinism()
+    if config.data.image_size <= _SMALL and (os.cpu_count() or 1) <= _FEW_CORES and not os.environ.get(_THREADS):
+        # Operations on so little take less time than sharing them out: cores do better with one operation each.
+        tf.config.threading.set_intra_op_parallelism_threads(1)
     if cluster.workers() > 1:
         # Waits for the other workers, and must come before TensorFlow computes anything.
         make_strategy(config.train.strategy)

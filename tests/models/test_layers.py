@@ -59,6 +59,27 @@ def test_convolution_to_few_has_the_gradients_of_a_convolution(shape, size):
         np.testing.assert_allclose(left, right, atol=2e-5 * float(tf.reduce_max(tf.abs(right))))
 
 
+@pytest.mark.parametrize("shape", [(2, 4, 4, 5), (3, 2, 2, 1), (1, 6, 2, 3), (2, 5, 3, 2), (2, 8, 8, 3)])
+def test_halving_convolution_has_the_gradients_of_a_convolution(shape):
+    layer = layers.HalvingConvolution(4)
+    x = random(*shape)
+    layer.build(x.shape)
+    layer.kernel.assign(random(*layer.kernel.shape, seed=1))
+    layer.bias.assign(random(4, seed=2))
+
+    def value_and_gradients(function):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = function()
+            loss = tf.reduce_sum(y * random(*y.shape, seed=3))
+        return [y, *tape.gradient(loss, [x, layer.kernel, layer.bias])]
+
+    mine = tf.function(value_and_gradients)(lambda: layer(x))
+    plain = value_and_gradients(lambda: tf.nn.conv2d(x, layer.kernel, 2, "SAME") + layer.bias)
+    for left, right in zip(mine, plain, strict=True):
+        np.testing.assert_allclose(left, right, atol=2e-5 * float(tf.reduce_max(tf.abs(right))))
+
+
 @pytest.mark.parametrize("axes", [(1, 2), (1, 2, 3)])
 def test_standardize_equals_moments_and_their_derivative(axes):
     x, weights = 3.0 * random(2, 4, 5, 3) + 1.5, random(2, 4, 5, 3, seed=1)

