@@ -6,7 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from rgunit_tf.models.layers import AdaptiveResidualBlock, ConvolutionToFew, LayerNormalization, UpsampleConvolution
+from rgunit_tf.models.convolutions import ConvolutionToFew, UpsampleConvolution
+from rgunit_tf.models.layers import AdaptiveResidualBlock, LayerNormalization
 
 
 class Decoder(tf.keras.Model):

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from rgunit_tf.models.layers import HalvingConvolution, convolution
+from rgunit_tf.models.convolutions import HalvingConvolution, convolution
 
 
 class Verdict(NamedTuple):

@@ -6,7 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from rgunit_tf.models.layers import HalvingConvolution, InstanceNormalization, ResidualBlock, convolution
+from rgunit_tf.models.convolutions import HalvingConvolution, convolution
+from rgunit_tf.models.layers import InstanceNormalization, ResidualBlock
 
 
 class ContentEncoder(tf.keras.Model):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from rgunit_tf.models.layers import convolution
+from rgunit_tf.models.convolutions import convolution
 
 
 class Fusion(tf.keras.Model):

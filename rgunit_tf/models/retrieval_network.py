@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from rgunit_tf.models.layers import HalvingConvolution, convolution
+from rgunit_tf.models.convolutions import HalvingConvolution, convolution
 
 
 class RetrievalNetwork(tf.keras.Model):

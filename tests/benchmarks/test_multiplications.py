@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from rgunit_tf.benchmarks import multiplications
-from rgunit_tf.models.layers import UpsampleConvolution
+from rgunit_tf.models.convolutions import UpsampleConvolution
 
 
 def traced(function, *shapes):

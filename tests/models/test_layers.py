@@ -11,75 +11,6 @@ def random(*shape, seed=0):
     return tf.constant(np.random.default_rng(seed).normal(size=shape), tf.float32)
 
 
-def plain_upsampling(x, kernel, bias):
-    large = tf.repeat(tf.repeat(x, 2, axis=1), 2, axis=2)
-    return tf.nn.conv2d(tf.pad(large, [[0, 0], [2, 2], [2, 2], [0, 0]]), kernel, 1, "VALID") + bias
-
-
-@pytest.mark.parametrize("shape", [(2, 4, 4, 3), (1, 3, 5, 2), (1, 1, 1, 1)])
-def test_upsample_convolution_is_nearest_upsampling_and_a_5x5_convolution(shape):
-    layer = layers.UpsampleConvolution(4)
-    x = random(*shape)
-    layer.build(x.shape)
-    layer.kernel.assign(random(*layer.kernel.shape, seed=1))
-    layer.bias.assign(random(4, seed=2))
-    weights = random(shape[0], 2 * shape[1], 2 * shape[2], 4, seed=3)
-
-    def value_and_gradients(function):
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            y = function()
-            loss = tf.reduce_sum(y * weights)
-        return [y, *tape.gradient(loss, [x, layer.kernel, layer.bias])]
-
-    mine = value_and_gradients(lambda: layer(x))
-    plain = value_and_gradients(lambda: plain_upsampling(x, layer.kernel, layer.bias))
-    for left, right in zip(mine, plain, strict=True):
-        np.testing.assert_allclose(left, right, atol=2e-5 * float(tf.reduce_max(tf.abs(right))))
-
-
-@pytest.mark.parametrize(("shape", "size"), [((2, 8, 6, 5), 7), ((1, 3, 3, 2), 5), ((3, 4, 4, 1), 1)])
-def test_convolution_to_few_has_the_gradients_of_a_convolution(shape, size):
-    layer = layers.ConvolutionToFew(4, size, padding="same")
-    x, weights = random(*shape), random(*shape[:3], 4, seed=3)
-    layer.build(x.shape)
-    layer.kernel.assign(random(*layer.kernel.shape, seed=1))
-    layer.bias.assign(random(4, seed=2))
-
-    def value_and_gradients(function):
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            y = function()
-            loss = tf.reduce_sum(y * weights)
-        return [y, *tape.gradient(loss, [x, layer.kernel, layer.bias])]
-
-    mine = tf.function(value_and_gradients)(lambda: layer(x))
-    plain = value_and_gradients(lambda: tf.nn.conv2d(x, layer.kernel, 1, "SAME") + layer.bias)
-    for left, right in zip(mine, plain, strict=True):
-        np.testing.assert_allclose(left, right, atol=2e-5 * float(tf.reduce_max(tf.abs(right))))
-
-
-@pytest.mark.parametrize("shape", [(2, 4, 4, 5), (3, 2, 2, 1), (1, 6, 2, 3), (2, 5, 3, 2), (2, 8, 8, 3)])
-def test_halving_convolution_has_the_gradients_of_a_convolution(shape):
-    layer = layers.HalvingConvolution(4)
-    x = random(*shape)
-    layer.build(x.shape)
-    layer.kernel.assign(random(*layer.kernel.shape, seed=1))
-    layer.bias.assign(random(4, seed=2))
-
-    def value_and_gradients(function):
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            y = function()
-            loss = tf.reduce_sum(y * random(*y.shape, seed=3))
-        return [y, *tape.gradient(loss, [x, layer.kernel, layer.bias])]
-
-    mine = tf.function(value_and_gradients)(lambda: layer(x))
-    plain = value_and_gradients(lambda: tf.nn.conv2d(x, layer.kernel, 2, "SAME") + layer.bias)
-    for left, right in zip(mine, plain, strict=True):
-        np.testing.assert_allclose(left, right, atol=2e-5 * float(tf.reduce_max(tf.abs(right))))
-
-
 @pytest.mark.parametrize("axes", [(1, 2), (1, 2, 3)])
 def test_standardize_equals_moments_and_their_derivative(axes):
     x, weights = 3.0 * random(2, 4, 5, 3) + 1.5, random(2, 4, 5, 3, seed=1)
@@ -147,7 +78,7 @@ def test_residual_blocks_keep_the_shape_and_skip():
 
 @pytest.mark.parametrize(
     "layer",
-    [layers.UpsampleConvolution(3), layers.ResidualBlock(3), layers.AdaptiveResidualBlock(3)],
+    [layers.ResidualBlock(3), layers.AdaptiveResidualBlock(3)],
     ids=lambda layer: type(layer).__name__,
 )
 def test_config_round_trip(layer):
