@@ -99,6 +99,12 @@ SETTINGS: dict[str, dict[str, Setting]] = {
         "noise": Setting(
             0.0, "upper end of the deviation, drawn an image, of the noise on what D sees", low=0.0, high=1.0
         ),
+        "final_noise": Setting(
+            1.0,
+            "share of `noise` that is left at the end of the translation stage, and in the guided one",
+            low=0.0,
+            high=1.0,
+        ),
     },
     "translation": _optimizer(steps=100_000, batch_size=16, learning_rate=1e-4),
     "retrieval": {

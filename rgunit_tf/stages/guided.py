@@ -126,6 +126,10 @@ class GuidedModel(TranslationModel):
         """The networks by name, as they are saved."""
         return {**super().networks, **({"fusion": self.fusion} if self.neighbors else {})}
 
+    def noise_share(self) -> tf.Tensor | float:
+        """As at the end of the translation stage."""
+        return self.loss_settings.final_noise
+
     def guide(self, content: tf.Tensor, styles: tf.Tensor, ids: tf.Tensor, noise: StepNoise | None) -> tf.Tensor:
         """Eq. 9: the input's content fused with that of the images retrieved for it and the style."""
         if not self.neighbors:

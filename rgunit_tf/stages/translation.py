@@ -194,6 +194,11 @@ class TranslationModel(Translator):
         rise = tf.cast(self.step, tf.float32) / max(1.0, float(self.loss_settings.kl_warmup))
         return self.loss_settings.kl * tf.minimum(1.0, rise)
 
+    def noise_share(self) -> tf.Tensor | float:
+        """What is left of the noise on what D sees: less and less, since noise hides what is wrong with fine detail."""
+        done = tf.minimum(1.0, tf.cast(self.step, tf.float32) / self.optimizer_settings.steps)
+        return 1.0 - (1.0 - self.loss_settings.final_noise) * done
+
     def _shown(self, images: tf.Tensor, noise: StepNoise) -> tf.Tensor:
         """What D sees: with noise of a deviation drawn an image, which hides patches too small to matter to an eye.
 
@@ -201,7 +206,7 @@ class TranslationModel(Translator):
         """
         if not self.loss_settings.noise:
             return images
-        deviation = self.loss_settings.noise * noise.uniform(1, 1, 1)
+        deviation = self.loss_settings.noise * self.noise_share() * noise.uniform(1, 1, 1)
         return images + deviation * noise.normal(self.image_size, self.image_size, 3)
 
     def loss_terms(self, passes: Passes, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:

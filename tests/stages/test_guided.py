@@ -40,6 +40,13 @@ def noise(step=0, batch=4):
     return StepNoise(0, tf.constant(step, tf.int64), tf.constant(batch))
 
 
+def test_the_noise_is_what_the_translation_stage_ended_with(make_guided):
+    model = make_guided(loss={"noise": 0.5, "final_noise": 0.2})
+    for step in (0, 200):
+        model.step.assign(step)
+        assert float(model.noise_share()) == pytest.approx(0.2)
+
+
 @pytest.mark.parametrize(("neighbors", "mode"), [(0, "retrieved"), (1, "retrieved"), (3, "random"), (11, "retrieved")])
 def test_starts_as_the_translation_model(make_guided, translation, make_batch, styles, neighbors, mode):
     model = make_guided(neighbors, mode=mode)

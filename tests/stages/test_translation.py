@@ -94,6 +94,18 @@ def test_mask_is_off_during_its_warm_up(make_translation, make_batch, step, stre
     np.testing.assert_allclose(result, decoded * expected + images * (1.0 - expected), atol=1e-6)
 
 
+@pytest.mark.parametrize(("step", "share"), [(0, 1.0), (150, 0.6), (300, 0.2), (400, 0.2)])
+def test_the_noise_on_what_the_discriminator_sees_fades(make_translation, make_batch, step, share):
+    model = make_translation({"steps": 300}, loss={"noise": 0.5, "final_noise": 0.2})
+    model.step.assign(step)
+    passes, source = model.forward(make_batch(), noise(step)), noise(step)
+    for _ in range(2):
+        source.normal(10)  # the styles
+    seen = make_batch()["image"] + 0.5 * share * source.uniform(1, 1, 1) * source.normal(16, 16, 3)
+    for mine, plain in zip(passes.on_real, model.discriminator(seen), strict=True):
+        np.testing.assert_allclose(mine.realness, plain.realness, atol=1e-5)
+
+
 def test_one_batch_is_learnt_by_heart(make_translation, make_batch):
     # No adversary: its game has no loss that only falls.
     model = make_translation(loss={"adversarial": 0.0, "noise": 0.0})
