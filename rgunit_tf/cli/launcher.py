@@ -54,6 +54,7 @@ def call(main: Main, argv: Sequence[str], positional: bool = False) -> int:
       traceback unless it is a RunError.
     """
     _quieten()
+    _prefer_onednn()
     name = _name(main, argv[0])
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -86,10 +87,11 @@ def call(main: Main, argv: Sequence[str], positional: bool = False) -> int:
         return 1
 
 
-def prefer_onednn() -> None:
-    """Turns on oneDNN's kernels, which TensorFlow leaves off on processors without AVX-512; call it before its import.
+def _prefer_onednn() -> None:
+    """Turns on oneDNN's kernels, which TensorFlow leaves off on processors without AVX-512.
 
-    On such a processor a training step at 32 and 64 px takes a sixth to a quarter less time with them.
+    On such a processor a training step at 32 and 64 px takes a sixth to a quarter less time with them. In every
+    command, since its results differ from those of the other kernels in the last bits.
     """
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 

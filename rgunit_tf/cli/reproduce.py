@@ -29,7 +29,6 @@ _DRY_RUN = absl_flags.DEFINE_bool("dry_run", False, "only list the runs, and the
 def main(argv: list[str]) -> None:
     """Runs what is missing for the tables asked for, and prints them."""
     del argv
-    launcher.prefer_onednn()
     percents = _whole_numbers("fractions", _FRACTIONS.value, 100)
     counts = _whole_numbers("neighbor_counts", _COUNTS.value, 1000)
     from rgunit_tf.experiments.reproduce import Reproduction, duration

@@ -26,7 +26,6 @@ _REPORT = absl_flags.DEFINE_bool("report", True, "measure the finished stages at
 def main(argv: list[str]) -> None:
     """Claims the workdir for the config, then trains and exports each stage that is missing."""
     del argv
-    launcher.prefer_onednn()
     config = _CONFIG.value
     from absl import logging
 

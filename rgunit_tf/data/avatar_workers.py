@@ -26,7 +26,7 @@ from PIL import Image
 
 from rgunit_tf.data import avatar_drawing, decoding
 from rgunit_tf.data.avatar_people import Person
-from rgunit_tf.data.worker_process import worker_process
+from rgunit_tf.data.worker_process import while_asked, worker_process
 
 _CHUNK = 32
 _HEADER = struct.Struct("<?q")  # whether it went well, length of what follows
@@ -141,4 +141,5 @@ def _serve(jobs: BinaryIO, answers: BinaryIO) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller decides; without it this process sees the end of input
-    _serve(sys.stdin.buffer, sys.stdout.buffer)
+    with while_asked():
+        _serve(sys.stdin.buffer, sys.stdout.buffer)

@@ -21,7 +21,7 @@ from typing import Any
 from rgunit_tf import atomic
 from rgunit_tf.data import decoding, record_file
 from rgunit_tf.data.records import FileReader
-from rgunit_tf.data.worker_process import worker_process
+from rgunit_tf.data.worker_process import while_asked, worker_process
 
 PROGRESS = ".progress"
 """Folder, within the output, of what a call that was cut off has finished."""
@@ -141,4 +141,5 @@ def _serve() -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller decides; without it this process sees the end of input
-    _serve()
+    with while_asked():
+        _serve()

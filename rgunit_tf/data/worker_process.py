@@ -31,3 +31,13 @@ def worker_process(module: str) -> Iterator[subprocess.Popen]:
             process.stdin.close()
         process.wait()
         process.stdout.close()
+
+
+@contextlib.contextmanager
+def while_asked() -> Iterator[None]:
+    """The block of a worker that answers: it ends quietly where nobody is left who would read an answer."""
+    try:
+        yield
+    except BrokenPipeError:
+        # Python would try again to write what is left, and complain, when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.util import _pywrap_util_port
 
 _INITIALIZER = "he_normal"
 
@@ -72,7 +73,9 @@ class HalvingConvolution(tf.keras.layers.Conv2D):
     def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         """What Keras calls for the convolution itself."""
         height, width = inputs.shape[1:3]
-        if tf.config.list_logical_devices("GPU") or height * width > _FEW_POSITIONS or height % 2 or width % 2:
+        # oneDNN has a fast kernel too, and what fuses it with its neighbours stumbles over the product.
+        others = tf.config.list_logical_devices("GPU") or _pywrap_util_port.IsMklEnabled()
+        if others or height * width > _FEW_POSITIONS or height % 2 or width % 2:
             return super().convolution_op(inputs, kernel)
         return halving_convolution(inputs, tf.convert_to_tensor(kernel))
 

@@ -15,7 +15,7 @@ from rgunit_tf.data.split import Dataset, Split
 from rgunit_tf.distribution import barrier
 from rgunit_tf.errors import RunError
 from rgunit_tf.stages import saving
-from rgunit_tf.stages.callbacks import Checkpoints, History, Progress
+from rgunit_tf.stages.callbacks import Checkpoints, History, Progress, Scalars
 from rgunit_tf.stages.checkpoints import CheckpointFolder, first_line
 from rgunit_tf.stages.faults import NumericalFault
 from rgunit_tf.stages.rollbacks import Rollbacks
@@ -78,12 +78,14 @@ def _records(
 ) -> tuple[Samples | None, list[tf.keras.callbacks.Callback]]:
     """The grids of samples, if the stage makes pictures, and all callbacks that record the training."""
     config, directory = workdir.config, workdir.stage(model.name)
-    callbacks = [History(directory / "history.csv"), Progress(config[model.name].steps, SHOWN[model.name])]
+    progress = Progress(config[model.name].steps, SHOWN[model.name])
+    stack.callback(progress.close)
+    callbacks = [History(directory / "history.csv"), progress]
     writer = None
     if config.train.tensorboard:
-        writer = tf.summary.create_file_writer(str(directory / "logs" / "samples"))
+        writer = tf.summary.create_file_writer(str(directory / "logs"))
         stack.callback(writer.close)
-        callbacks.append(tf.keras.callbacks.TensorBoard(directory / "logs", write_graph=False))
+        callbacks.append(Scalars(writer))
     samples = None
     if isinstance(model, TranslationModel):
         split = dataset.validation if len(dataset.validation) else dataset.train

@@ -8,7 +8,7 @@ import types
 import pytest
 import tensorflow as tf
 
-from rgunit_tf.stages.callbacks import Checkpoints, History
+from rgunit_tf.stages.callbacks import Checkpoints, History, Progress, Scalars
 from rgunit_tf.stages.checkpoints import CheckpointFolder
 from rgunit_tf.stages.stopping import StopRequest
 from rgunit_tf.stages.tracking import TermMeans
@@ -115,3 +115,41 @@ def test_means_of_terms_since_the_last_reset():
     means.reset_state()
     means.update_state({"a": tf.constant(5.0), "b": tf.constant(5.0)})
     assert float(means.result()["a"]) == 5.0
+
+
+@pytest.mark.parametrize("torn", ["", "step,lo", "step,loss\r\n", "loss\r\n"])
+def test_a_history_whose_first_line_is_torn_begins_anew(model, tmp_path, torn):
+    (tmp_path / "history.csv").write_text(torn)
+    run(History(tmp_path / "history.csv"), model, [5])
+    assert (tmp_path / "history.csv").read_text().splitlines() == ["step,loss", "5,5"]
+
+
+def test_an_empty_history_gets_its_first_line_in_the_same_run(model, tmp_path):
+    callback = History(tmp_path / "history.csv")
+    callback.model = model
+    callback.on_train_begin()
+    (tmp_path / "history.csv").touch()  # what a disk leaves that is full for a while
+    model.step.assign(5)
+    callback.on_epoch_end(0, {"loss": 5.0})
+    assert (tmp_path / "history.csv").read_text().splitlines() == ["step,loss", "5,5"]
+
+
+def test_scalars_are_shown_by_step(model, tmp_path):
+    writer = tf.summary.create_file_writer(str(tmp_path))
+    run(Scalars(writer), model, [5, 10])
+    writer.close()
+    found = {}
+    for file in tmp_path.iterdir():
+        for event in tf.compat.v1.train.summary_iterator(str(file)):
+            for value in event.summary.value:
+                found[value.tag, event.step] = float(tf.make_ndarray(value.tensor))
+    assert found == {("loss", 5): 5.0, ("loss", 10): 10.0}
+
+
+@pytest.mark.parametrize(("ends", "added"), [([5], "\n"), ([5, 10], "")])
+def test_an_unfinished_bar_leaves_the_line(model, capsys, ends, added):
+    progress = Progress(10, ("loss",))
+    run(progress, model, ends)
+    capsys.readouterr()
+    progress.close()
+    assert capsys.readouterr().out == added
