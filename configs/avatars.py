@@ -38,8 +38,9 @@ def get_config() -> ml_collections.ConfigDict:
     config.loss.cycle = 2.0
     config.loss.mask_warmup = 1500
     config.loss.noise = 0.2
+    config.loss.final_noise = 0.25
 
-    config.translation.steps = 8500
+    config.translation.steps = 6500
     config.translation.batch_size = 8
     config.translation.learning_rate = 3e-4
 
@@ -47,7 +48,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.retrieval.batch_size = 32
     config.retrieval.learning_rate = 3e-4
 
-    config.guided.steps = 2000
+    config.guided.steps = 1500
     config.guided.batch_size = 8
     config.guided.learning_rate = 1.5e-4
     config.guided.ema_momentum = 0.998

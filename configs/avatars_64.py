@@ -14,6 +14,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.data.image_size = 64
     config.model.discriminator_layers = 5
     config.loss.mask_warmup = 1200
+    config.loss.final_noise = 1.0
     config.translation.steps = 5000
     config.retrieval.steps = 400
     config.guided.steps = 1200

@@ -1,5 +1,6 @@
 """Stands in for a command in the tests of the launcher."""
 
+import atexit
 import os
 import signal
 import sys
@@ -35,6 +36,8 @@ def main(argv):
     elif _DO.value == "pipe":
         for _ in range(100_000):
             print("line")
+    elif _DO.value == "late":
+        atexit.register(os.kill, os.getpid(), signal.SIGTERM)
     elif _DO.value in ("SIGINT", "SIGTERM"):
         try:
             os.kill(os.getpid(), getattr(signal, _DO.value))

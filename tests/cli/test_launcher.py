@@ -109,6 +109,10 @@ def test_signals_unwind_the_command(run, name, number):
     assert err == f"example_command: ended by {name}; give the same command again to go on\n"
 
 
+def test_a_signal_that_comes_when_all_is_done_changes_nothing(run):
+    assert run("--do=late") == (0, "", "")
+
+
 def test_a_reader_that_leaves_causes_no_traceback(root):
     process = subprocess.Popen(
         [sys.executable, str(COMMAND), "--do=pipe"],
