@@ -161,6 +161,7 @@ def test_guided_training_leaves_the_encoders_of_stage_1(finished):
     assert any(name.startswith("fusion") for name in last)
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_with_the_weights_of_an_undisturbed_one(start, finished, tmp_path):
     import tensorflow as tf
 
@@ -216,11 +217,15 @@ def test_a_finished_run_is_left_as_it_is(call, copy):
 
 
 def test_a_deleted_gallery_is_built_again(call, copy):
-    manifest = json.loads((copy / "retrieval/gallery/manifest.json").read_text())
-    shutil.rmtree(copy / "retrieval/gallery")
+    gallery = copy / "retrieval/gallery"
+    before = {name: (gallery / name).read_bytes() for name in ("ids.json", "images.npy")}
+    embeddings = np.load(gallery / "embeddings.npy")
+    shutil.rmtree(gallery)
     shutil.rmtree(copy / "guided/export")
     assert call(f"--workdir={copy}") == (0, "")
-    assert json.loads((copy / "retrieval/gallery/manifest.json").read_text())["sha256"] == manifest["sha256"]
+    assert {name: (gallery / name).read_bytes() for name in before} == before
+    # To rounding: the run was a process of its own, whose kernels may be others than those of this one.
+    np.testing.assert_allclose(np.load(gallery / "embeddings.npy"), embeddings, atol=1e-4)
     assert (copy / "guided/export/1/saved_model.pb").is_file()
 
 

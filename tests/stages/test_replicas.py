@@ -13,6 +13,7 @@ TOLERANCE = {"gradient": 1e-4, "weights": 1e-3}
 SCRIPT = pathlib.Path(__file__).with_name("two_replicas.py")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stage", "optimizers"),
     [
