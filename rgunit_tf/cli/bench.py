@@ -7,7 +7,6 @@ Warm-up and repeats are inside; values are medians. Run it alone: what else the 
 from __future__ import annotations
 
 import json
-import os
 import pathlib
 from collections.abc import Iterator
 from typing import Any
@@ -115,8 +114,7 @@ def _profile() -> Any:
 def run() -> None:
     """Entry point of `bin/bench` and `rgunit-bench`."""
     # The kernels that TensorFlow itself chooses, for the step and for the peak beside it.
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-    launcher.run(main, positional=True)
+    launcher.run(main, positional=True, onednn=False)
 
 
 if __name__ == "__main__":

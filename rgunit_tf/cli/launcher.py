@@ -30,8 +30,10 @@ class Interrupted(KeyboardInterrupt):
         self.number = number
 
 
-def run(main: Main, positional: bool = False) -> None:
+def run(main: Main, positional: bool = False, onednn: bool = True) -> None:
     """Runs `main` with the arguments of the process and exits; see `call`."""
+    if onednn:
+        _prefer_onednn()
     code = call(main, sys.argv, positional)
     # A reader that went away (`| head`) is no error worth a traceback while Python shuts down.
     try:
@@ -57,7 +59,6 @@ def call(main: Main, argv: Sequence[str], positional: bool = False) -> int:
       traceback unless it is a RunError.
     """
     _quieten()
-    _prefer_onednn()
     name = _name(main, argv[0])
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -93,8 +94,8 @@ def call(main: Main, argv: Sequence[str], positional: bool = False) -> int:
 def _prefer_onednn() -> None:
     """Turns on oneDNN's kernels, which TensorFlow leaves off on processors without AVX-512.
 
-    On such a processor a training step at 32 and 64 px takes a sixth to a quarter less time with them. In every
-    command, since its results differ from those of the other kernels in the last bits.
+    On such a processor a training step at 32 and 64 px takes a sixth to a quarter less time with them. In every command
+    that makes results, since they differ from those of the other kernels in the last bits.
     """
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 

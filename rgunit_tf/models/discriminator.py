@@ -22,8 +22,7 @@ class ScaleDiscriminator(tf.keras.Model):
     def __init__(self, num_attributes: int, width: int = 64, layers: int = 5, **kwargs: Any):
         super().__init__(**kwargs)
         self.num_attributes, self.width, self.num_layers = num_attributes, width, layers
-        filters = [width * min(2**index, 8) for index in range(layers)]
-        self.body = [HalvingConvolution(count) for count in filters]
+        self.body = [HalvingConvolution(width * min(2**index, 8)) for index in range(layers)]
         self.realness = convolution(1, 1, dtype="float32", kernel_initializer="glorot_uniform")
 
     def build(self, shape: tf.TensorShape) -> None:
