@@ -52,6 +52,8 @@ def fit(workdir: Workdir, name: str, model: Any, dataset: Dataset) -> None:
         if cluster.is_chief():
             samples, callbacks = _records(workdir, model, dataset, stack)
             callbacks.append(checkpoints)
+        for callback in callbacks:  # a run that was stopped after its last step has nothing left for Keras to do
+            callback.set_model(model)
         while int(model.step.numpy()) < settings.steps:
             model.reseed(rollbacks.seed_offset)
             try:

@@ -170,14 +170,13 @@ def test_a_killed_run_ends_with_the_weights_of_an_undisturbed_one(start, finishe
     # The newest checkpoint is cut off as well: the one before it must do.
     newest = tf.train.latest_checkpoint(workdir / "translation/checkpoints")
     damage(pathlib.Path(f"{newest}.data-00000-of-00001"), None)
-    assert end_in(start(workdir), workdir, "retrieval", 20, signal.SIGTERM) == 128 + signal.SIGTERM
+    assert end_in(start(workdir), workdir, "retrieval", 60, signal.SIGTERM) == 128 + signal.SIGTERM
     assert "SIGTERM: saved at step" in (workdir / "log.txt").read_text()
-    assert end_in(start(workdir), workdir, "retrieval", 60, signal.SIGKILL) == -signal.SIGKILL
     assert end_in(start(workdir), workdir, "guided", 20, signal.SIGKILL) == -signal.SIGKILL
     assert start(workdir).wait() == 0
     log = (workdir / "log.txt").read_text()
     assert f"{newest} is damaged" in log
-    assert log.count("resuming from") == 4
+    assert log.count("resuming from") == 3
 
     for stage in STAGES:
         expected, found = weights(finished, stage), weights(workdir, stage)

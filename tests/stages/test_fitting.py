@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from rgunit_tf import config as settings_module
-from rgunit_tf.stages import fitting
+from rgunit_tf.stages import fitting, rollbacks
 from rgunit_tf.stages.faults import NumericalFault
 from rgunit_tf.workdir import Workdir
 
@@ -19,7 +20,7 @@ STEPS = 9
 class Batches:
     """Stands in for a split: batch n is a function of the seed and n; the batches `bad`, (seed, n), are no numbers."""
 
-    def __init__(self, make_batch, bad=lambda seed, step: False, at_step=lambda step: None):
+    def __init__(self, make_batch, bad=lambda seed, step: False, at_step=None):
         batch = make_batch()
         self.make_batch, self.bad, self.at_step = make_batch, bad, at_step
         self.labels, self.ids = batch["label"].numpy(), np.array(["0", "1", "2", "3"])
@@ -31,19 +32,21 @@ class Batches:
     def image(self, index):
         return self.images[index]
 
-    def stream(self, batch_size, seed, start_step=0):
-        def generate():
-            for step in range(start_step, STEPS + 3):
-                self.at_step(step)
-                batch = dict(self.make_batch(batch_size, seed=step + seed % 97, prefix=f"{step}/"))
-                if self.bad(seed, step):
-                    batch["image"] *= np.nan
-                yield batch
+    def batch(self, batch_size, seed, step):
+        batch = dict(self.make_batch(batch_size, seed=step + seed % 97, prefix=f"{step}/"))
+        return {**batch, "image": batch["image"] * np.nan} if self.bad(seed, step) else batch
 
-        example = self.make_batch(batch_size)
-        return tf.data.Dataset.from_generator(
-            generate, output_signature={k: tf.TensorSpec(v.shape, v.dtype) for k, v in example.items()}
-        )
+    def stream(self, batch_size, seed, start_step=0):
+        batches = [self.batch(batch_size, seed, step) for step in range(start_step, STEPS + 3)]
+        stream = tf.data.Dataset.from_tensor_slices({name: tf.stack([b[name] for b in batches]) for name in batches[0]})
+        if self.at_step is None:
+            return stream
+        return stream.enumerate(start_step).map(lambda step, batch: self.called(step, batch))
+
+    def called(self, step, batch):
+        step.set_shape(())
+        with tf.control_dependencies([tf.py_function(lambda step: self.at_step(int(step)), [step], [])]):
+            return tf.nest.map_structure(tf.identity, batch)
 
 
 @pytest.fixture
@@ -102,7 +105,21 @@ def test_a_rollback_goes_on_with_other_numbers_and_is_remembered(train):
             np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-6, err_msg=name)
 
 
-def test_faults_without_end_stop_the_run(train, tmp_path):
-    with pytest.raises(NumericalFault, match=r"step 1: .* this was fault 4: lower translation\.learning_rate"):
+def test_a_run_stopped_after_its_last_step_is_finished(train, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(fitting.saving, "save", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
+        train()
+    folder = tmp_path / "run/translation"
+    assert not (folder / "final").exists()
+    pictures = sorted(file.name for file in (folder / "samples").iterdir())
+    shutil.rmtree(folder / "samples")
+    model, _ = train()
+    assert int(model.step) == STEPS and (folder / "final/stage.json").exists()
+    assert sorted(file.name for file in (folder / "samples").iterdir()) == pictures
+
+
+def test_faults_without_end_stop_the_run(train, tmp_path, monkeypatch):
+    monkeypatch.setattr(rollbacks, "MOST", 1)  # each traces the step anew
+    with pytest.raises(NumericalFault, match=r"step 1: .* this was fault 2: lower translation\.learning_rate"):
         train(on_nan="rollback", bad=lambda seed, step: step == 1)
-    assert len(json.loads((tmp_path / "run/translation/rollbacks.json").read_text())) == 3
+    assert len(json.loads((tmp_path / "run/translation/rollbacks.json").read_text())) == 1

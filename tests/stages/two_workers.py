@@ -1,6 +1,6 @@
-"""Trains the stages of a workdir, alone or as one of several workers (TF_CONFIG); plain SGD in AdamW's place.
+"""Trains the stages of a workdir, alone or as one of several workers (TF_CONFIG); another optimiser in AdamW's place.
 
-python two_workers.py <workdir> <data> <steps> [<last stage>]
+python two_workers.py <workdir> <data> <steps> <last stage> sgd|record
 """
 
 from __future__ import annotations
@@ -28,7 +28,30 @@ class PlainSGD(tf.keras.optimizers.SGD):
         """Leaves the weights as they are."""
 
 
-def main(folder: str, data: str, steps: int, last: str) -> None:
+class Recorder(PlainSGD):
+    """Keeps the gradient of the last step, and leaves the weights as they are."""
+
+    def build(self, var_list):
+        """One slot a variable."""
+        super().build(var_list)
+        if hasattr(self, "last"):
+            return
+        self.last = [self.add_variable_from_reference(variable, "last") for variable in var_list]
+
+    def update_step(self, gradient, variable):
+        """Puts the gradient into the slot."""
+        self.last[self._index_dict[self._var_key(variable)]].assign(gradient)
+
+    def _update_model_variables_moving_average(self, var_list):
+        """Makes the averages 0, so that the gradients are all that the optimiser holds."""
+        for average in self._model_variables_moving_average:
+            average.assign(tf.zeros_like(average))
+
+
+OPTIMIZERS = {"sgd": PlainSGD, "record": Recorder}
+
+
+def main(folder: str, data: str, steps: int, last: str, optimizer: str) -> None:
     config = settings_module.default_config()
     config.data.update(source="celeba", root=data, image_size=16)
     config.model.update(width=4, residual_blocks=1, style_dim=2, mlp_width=8)
@@ -38,8 +61,9 @@ def main(folder: str, data: str, steps: int, last: str) -> None:
         config[name].update(steps=steps if name != "retrieval" else 2, batch_size=8)
     config.retrieval.update(embedding_dim=8, hidden=16, content_channels=4)
     config.guided.neighbors = 2
-    config.train.update(log_every=2, checkpoint_every=2, keep_checkpoints=99, sample_every=4, tensorboard=False)
-    optimization.make_optimizer = lambda settings, average: PlainSGD(
+    every = 1 if optimizer == "record" else 2
+    config.train.update(log_every=every, checkpoint_every=every, keep_checkpoints=99, sample_every=4, tensorboard=False)
+    optimization.make_optimizer = lambda settings, average: OPTIMIZERS[optimizer](
         0.02, use_ema=average, ema_momentum=0.9, ema_overwrite_frequency=None
     )
     training.configure(config)
@@ -55,7 +79,7 @@ def main(folder: str, data: str, steps: int, last: str) -> None:
 if __name__ == "__main__":
     logging.set_verbosity(logging.INFO)
     try:
-        main(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4] if len(sys.argv) > 4 else STAGES[-1])
+        main(sys.argv[1], sys.argv[2], int(sys.argv[3]), *sys.argv[4:])
     except RunError as error:
         print(error, file=sys.stderr)
         sys.exit(1)
