@@ -199,6 +199,8 @@ class Pipeline:
 def _finish(dataset: tf.data.Dataset) -> tf.data.Dataset:
     options = tf.data.Options()
     options.deterministic = True
+    # Tuning gains nothing here (bin/bench input), and the end of a training could wait long for its thread.
+    options.autotune.enabled = False
     # The batches are global: each of several workers makes them all and keeps its share.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return dataset.with_options(options).prefetch(tf.data.AUTOTUNE)
