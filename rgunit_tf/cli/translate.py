@@ -78,7 +78,7 @@ def main(argv: list[str]) -> int:
     request.check(description)
     pictures = find_pictures(_INPUT.value, _OUTPUT.value)
     job = TranslationJob(description, request, pictures, pathlib.Path(_OUTPUT.value).expanduser(), _BATCH_SIZE.value)
-    if all(job.is_done(picture) for picture in pictures):
+    if job.is_finished():
         outcome = Outcome(kept=len(pictures))
     else:
         outcome = _run(job, description)

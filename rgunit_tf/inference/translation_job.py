@@ -108,6 +108,10 @@ class TranslationJob:
         """Whether a picture's results are there."""
         return self.manifest.is_done(picture.name, picture.path)
 
+    def is_finished(self) -> bool:
+        """Whether all results are there, and the contact sheet."""
+        return (self.manifest.folder / SHEET).exists() and all(self.is_done(picture) for picture in self.pictures)
+
     def run(self, model: Model, progress: Callable[[int], object] = lambda count: None) -> Outcome:
         """Translates what is not done yet.
 
