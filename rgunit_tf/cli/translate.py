@@ -78,10 +78,7 @@ def main(argv: list[str]) -> int:
     request.check(description)
     pictures = find_pictures(_INPUT.value, _OUTPUT.value)
     job = TranslationJob(description, request, pictures, pathlib.Path(_OUTPUT.value).expanduser(), _BATCH_SIZE.value)
-    if job.is_finished():
-        outcome = Outcome(kept=len(pictures))
-    else:
-        outcome = _run(job, description)
+    outcome = Outcome(kept=len(pictures)) if job.is_finished() else _run(job, description)
     for name, reason in outcome.failed.items():
         print(f"translate: {name}: skipped, {reason}", file=sys.stderr)
     if len(outcome.failed) == len(pictures):

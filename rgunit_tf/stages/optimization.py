@@ -61,10 +61,10 @@ class AdamW(tf.keras.optimizers.AdamW):
         """Nothing: `update_step` does it."""
 
     def _update_model_variables_moving_average(self, var_list: Sequence[tf.Variable]) -> None:
-        kept, new = self._gated(self.ema_momentum, 1.0), self._gated(1 - self.ema_momentum, 0.0)
+        new = self._gated(1 - self.ema_momentum, 0.0)
 
         def update(average: tf.Variable, variable: tf.Variable) -> None:
-            average.assign(kept * average + new * variable)
+            average.assign_sub(new * (average - variable))
 
         for variable in var_list:
             average = self._model_variables_moving_average[self._index_dict[self._var_key(variable)]]
@@ -166,7 +166,7 @@ def apply_clipped(
         factor = 1.0 / loss_scale.value
         norms = [factor * norm for norm in norms]
     faulty = ~finite if loss_scale is None else loss_scale.update(finite)
-    applied.assign(applied * tf.cast(~faulty, tf.float32))
+    applied.assign_sub(applied * tf.cast(faulty, tf.float32))
     gate = finite & (applied > 0.5)
     for update, each, norm in zip(updates, gradients, norms, strict=True):
         clip = clip_norm * tf.minimum(1.0 / norm, 1.0 / tf.constant(clip_norm))

@@ -51,6 +51,16 @@ def test_a_second_run_does_nothing_and_does_not_load_the_model(run, photos, tmp_
     assert code == 0 and "5 of them in the place of results of other settings" in out
 
 
+def test_a_sheet_that_was_not_drawn_any_more_is_drawn_by_the_next_run(run, photos, tmp_path):
+    (photos / "4.png").unlink()
+    run("--to=Male")
+    before = hashes(tmp_path / "out")
+    (tmp_path / "out/contact_sheet.png").unlink()
+    code, out, _ = run("--to=Male")
+    assert code == 0 and "5 were done before" in out
+    assert hashes(tmp_path / "out") == before
+
+
 def test_killed_in_the_middle_and_finished(run, root, export_folder, photos, tmp_path):
     run("--to=Male", "--batch_size=2", f"--output={tmp_path / 'whole'}")
     script = pathlib.Path(__file__).with_name("inference_command.py")

@@ -14,6 +14,8 @@ from rgunit_tf.experiments.reproduce import Reproduction, duration
 from rgunit_tf.experiments.step_times import seconds_per_step
 from rgunit_tf.experiments.tables import CONTINUED, all_tables
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory):

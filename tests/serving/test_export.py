@@ -17,6 +17,8 @@ from rgunit_tf.serving.export import export, export_stage
 from rgunit_tf.stages import saving
 from rgunit_tf.workdir import Workdir
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def fresh_flags():

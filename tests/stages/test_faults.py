@@ -7,6 +7,8 @@ import tensorflow as tf
 from rgunit_tf.stages import optimization
 from rgunit_tf.stages.faults import NumericalFault
 
+pytestmark = pytest.mark.slow
+
 
 def state(model):
     """Everything a resumed run needs, but the counter of the steps."""

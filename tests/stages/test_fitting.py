@@ -14,6 +14,8 @@ from rgunit_tf.stages import fitting, rollbacks
 from rgunit_tf.stages.faults import NumericalFault
 from rgunit_tf.workdir import Workdir
 
+pytestmark = pytest.mark.slow
+
 STEPS = 9
 
 
