@@ -12,6 +12,7 @@ from absl import logging
 
 from rgunit_tf import atomic, cluster
 from rgunit_tf.stages.checkpoints import CheckpointFolder
+from rgunit_tf.stages.events import EventFile
 from rgunit_tf.stages.stopping import StopRequest
 
 
@@ -96,16 +97,13 @@ class Scalars(tf.keras.callbacks.Callback):
     back: 13 KB a step.
     """
 
-    def __init__(self, writer: tf.summary.SummaryWriter):
+    def __init__(self, events: EventFile):
         super().__init__()
-        self.writer = writer
+        self.events = events
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Writes the means since the last time."""
-        step = int(self.model.step.numpy())
-        with self.writer.as_default():
-            for name, value in (logs or {}).items():
-                tf.summary.scalar(name, float(value), step=step)
+        self.events.scalars(int(self.model.step.numpy()), {name: float(value) for name, value in (logs or {}).items()})
 
 
 class Progress(tf.keras.callbacks.Callback):

@@ -17,6 +17,7 @@ from rgunit_tf.errors import RunError
 from rgunit_tf.stages import saving
 from rgunit_tf.stages.callbacks import Checkpoints, History, Progress, Scalars
 from rgunit_tf.stages.checkpoints import CheckpointFolder, first_line
+from rgunit_tf.stages.events import EventFile
 from rgunit_tf.stages.faults import NumericalFault
 from rgunit_tf.stages.rollbacks import Rollbacks
 from rgunit_tf.stages.samples import Samples
@@ -83,15 +84,15 @@ def _records(
     progress = Progress(config[model.name].steps, SHOWN[model.name])
     stack.callback(progress.close)
     callbacks = [History(directory / "history.csv"), progress]
-    writer = None
+    events = None
     if config.train.tensorboard:
-        writer = tf.summary.create_file_writer(str(directory / "logs"))
-        stack.callback(writer.close)
-        callbacks.append(Scalars(writer))
+        events = EventFile(directory / "logs")
+        stack.callback(events.close)
+        callbacks.append(Scalars(events))
     samples = None
     if isinstance(model, TranslationModel):
         split = dataset.validation if len(dataset.validation) else dataset.train
-        samples = Samples(split, directory / "samples", config.train.sample_every, writer)
+        samples = Samples(split, directory / "samples", config.train.sample_every, events)
         callbacks.append(samples)
     return samples, callbacks
 

@@ -48,7 +48,7 @@ class AdamW(tf.keras.optimizers.AdamW):
         scalars = scalars or self._scalars()
         index = self._index_dict[self._var_key(variable)]
         if self._use_weight_decay(variable):
-            variable.assign_sub(variable * (self.weight_decay * scalars["lr"]))
+            _subtract(variable, self.weight_decay * scalars["lr"], variable)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=self._momentums[index].handle,
@@ -64,7 +64,7 @@ class AdamW(tf.keras.optimizers.AdamW):
         new = self._gated(1 - self.ema_momentum, 0.0)
 
         def update(average: tf.Variable, variable: tf.Variable) -> None:
-            average.assign_sub(new * (average - variable))
+            _subtract(average, new, average - variable)
 
         for variable in var_list:
             average = self._model_variables_moving_average[self._index_dict[self._var_key(variable)]]
@@ -85,6 +85,12 @@ class AdamW(tf.keras.optimizers.AdamW):
 
     def finalize_variable_values(self, var_list: Sequence[tf.Variable]) -> None:
         """Leaves the weights as they are: training may go on; `averaged` swaps the averages in where wanted."""
+
+
+def _subtract(variable: tf.Variable, factor: tf.Tensor | float, delta: tf.Tensor | tf.Variable) -> None:
+    """`variable -= factor * delta` in one kernel, in place."""
+    factor, delta = tf.cast(factor, tf.float32), tf.convert_to_tensor(delta)
+    tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=factor, delta=delta)
 
 
 def make_optimizer(settings: types.SimpleNamespace, average: bool) -> AdamW:

@@ -10,6 +10,7 @@ import tensorflow as tf
 from rgunit_tf.data.split import Split
 from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.evaluation import grid
+from rgunit_tf.stages.events import EventFile
 from rgunit_tf.stages.guided import GuidedModel
 from rgunit_tf.stages.translation import TranslationModel
 from rgunit_tf.stages.translator import to_uint8
@@ -79,7 +80,7 @@ class Samples(tf.keras.callbacks.Callback):
       split: its first images are used.
       directory: where `<step>.png` goes.
       every: steps between two grids.
-      writer: TensorBoard writer, if any.
+      events: for TensorBoard, if any.
       count: images in the grid.
     """
 
@@ -88,11 +89,11 @@ class Samples(tf.keras.callbacks.Callback):
         split: Split,
         directory: pathlib.Path,
         every: int,
-        writer: tf.summary.SummaryWriter | None = None,
+        events: EventFile | None = None,
         count: int = 8,
     ):
         super().__init__()
-        self.every, self.directory, self.writer = every, directory, writer
+        self.every, self.directory, self.events = every, directory, events
         count = min(count, len(split))
         self.images = np.stack([split.image(index) for index in range(count)])
         self.labels, self.ids = split.labels[:count], split.ids[:count]
@@ -114,6 +115,5 @@ class Samples(tf.keras.callbacks.Callback):
         with self.model.averaged_weights():
             titles, rows = sample_rows(self.model, self.images, self.labels, self.ids)
         grid.save_grid(self.directory / f"{step:07d}.png", rows, titles)
-        if self.writer is not None:
-            with self.writer.as_default():
-                tf.summary.image("samples", grid.make_grid(rows, titles)[None], step=step)
+        if self.events is not None:
+            self.events.image(step, "samples", grid.make_grid(rows, titles))

@@ -1,15 +1,20 @@
 """Checkpoints, history and the rest, with a model that does nothing but count."""
 
 import csv
+import io
 import os
 import signal
 import types
 
+import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from rgunit_tf.stages.callbacks import Checkpoints, History, Progress, Scalars
 from rgunit_tf.stages.checkpoints import CheckpointFolder
+from rgunit_tf.stages.events import EventFile
 from rgunit_tf.stages.stopping import StopRequest
 from rgunit_tf.stages.tracking import TermMeans
 
@@ -135,15 +140,17 @@ def test_an_empty_history_gets_its_first_line_in_the_same_run(model, tmp_path):
 
 
 def test_scalars_are_shown_by_step(model, tmp_path):
-    writer = tf.summary.create_file_writer(str(tmp_path))
-    run(Scalars(writer), model, [5, 10])
-    writer.close()
-    found = {}
-    for file in tmp_path.iterdir():
-        for event in tf.compat.v1.train.summary_iterator(str(file)):
-            for value in event.summary.value:
-                found[value.tag, event.step] = float(tf.make_ndarray(value.tensor))
-    assert found == {("loss", 5): 5.0, ("loss", 10): 10.0}
+    events = EventFile(tmp_path / "logs")
+    run(Scalars(events), model, [5, 10])
+    picture = np.random.default_rng(0).integers(0, 255, (4, 6, 3)).astype(np.uint8)
+    events.image(10, "samples", picture)
+    # As TensorBoard reads it, while the file is still open.
+    shown = EventAccumulator(str(tmp_path / "logs")).Reload()
+    assert [(event.step, event.value) for event in shown.Scalars("loss")] == [(5, 5.0), (10, 10.0)]
+    (image,) = shown.Images("samples")
+    assert (image.step, image.width, image.height) == (10, 6, 4)
+    np.testing.assert_array_equal(Image.open(io.BytesIO(image.encoded_image_string)), picture)
+    events.close()
 
 
 @pytest.mark.parametrize(("ends", "added"), [([5], "\n"), ([5, 10], "")])
