@@ -36,12 +36,12 @@ def test_steps_are_numbered_alike_however_many_are_run_at_once(make_translation,
             assert theirs[name][0] == pytest.approx(value, rel=1e-2, abs=1e-3), name
 
 
-def check_compiled(plain, compiled, data, within=0.05):
-    """XLA trains as TensorFlow does, but for its random numbers, which are others of the same distribution."""
-    histories = [model.fit(data.repeat(2), verbose=0).history for model in (plain, compiled)]
-    assert compiled.jit_compile and int(compiled.step) == 2
-    for name, (value,) in histories[0].items():
-        assert histories[1][name][0] == pytest.approx(value, rel=0.2, abs=within), name
+def histories(models, data):
+    """The means of two steps of a model and of another that XLA compiles, which draws other random numbers."""
+    found = [model.fit(data.repeat(2), verbose=0).history for model in models]
+    assert [int(model.step) for model in models] == [2, 2]
+    assert all(np.isfinite(value) for history in found for (value,) in history.values())
+    return found
 
 
 @pytest.mark.slow
@@ -51,8 +51,10 @@ def test_a_retrieval_step_compiled_by_xla_trains(translation, make_batch):
         tf.keras.utils.set_random_seed(1)
         models.append(RetrievalModel(translation, embedding_dim=8, hidden=16, content_channels=4))
         models[-1].compile(OPTIMIZER, jit_compile=jit_compile)
-    # Of a few triplets some are satisfied with one draw and not with another.
-    check_compiled(*models, batches(make_batch, 1), within=0.25)
+    plain, compiled = histories(models, batches(make_batch, 1))
+    assert plain.keys() == compiled.keys()
+    # The triplets are others.
+    assert compiled["triplet_loss"][0] == pytest.approx(plain["triplet_loss"][0], rel=0.5)
 
 
 @pytest.mark.soak
@@ -60,7 +62,9 @@ def test_a_translation_step_compiled_by_xla_trains(make_translation, make_batch)
     models = [make_translation(), make_translation()]
     for model, jit_compile in zip(models, (False, True), strict=True):
         model.compile(OPTIMIZER, {**LOSS, "adversarial": 0.0}, jit_compile=jit_compile)
-    check_compiled(*models, batches(make_batch, 1))
+    plain, compiled = histories(models, batches(make_batch, 1))
+    for name, (value,) in plain.items():
+        assert compiled[name][0] == pytest.approx(value, rel=0.2, abs=0.05), name
 
 
 def test_a_search_cannot_be_compiled_by_xla(translation, retrieval, gallery):
