@@ -48,7 +48,7 @@ class AdamW(tf.keras.optimizers.AdamW):
         scalars = scalars or self._scalars()
         index = self._index_dict[self._var_key(variable)]
         if self._use_weight_decay(variable):
-            _subtract(variable, self.weight_decay * scalars["lr"], variable)
+            variable.assign_sub(variable * (self.weight_decay * scalars["lr"]))
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=self._momentums[index].handle,
@@ -87,10 +87,9 @@ class AdamW(tf.keras.optimizers.AdamW):
         """Leaves the weights as they are: training may go on; `averaged` swaps the averages in where wanted."""
 
 
-def _subtract(variable: tf.Variable, factor: tf.Tensor | float, delta: tf.Tensor | tf.Variable) -> None:
-    """`variable -= factor * delta` in one kernel, in place."""
-    factor, delta = tf.cast(factor, tf.float32), tf.convert_to_tensor(delta)
-    tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=factor, delta=delta)
+def _subtract(variable: tf.Variable, factor: tf.Tensor | float, delta: tf.Tensor) -> None:
+    """`variable -= factor * delta` in one kernel, in place; `delta` must not be the variable, which would be copied."""
+    tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=tf.cast(factor, tf.float32), delta=delta)
 
 
 def make_optimizer(settings: types.SimpleNamespace, average: bool) -> AdamW:
