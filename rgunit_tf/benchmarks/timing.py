@@ -51,13 +51,22 @@ def interleaved(calls: dict[str, Callable[[], Any]], repeats: int, warm_up: int 
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-def matmul_peak(side: int = 2048, repeats: int = 5) -> float:
-    """The best rate of a square float32 matrix product on the default device, GFLOP/s.
+def matmul_peak(dtype: str = "float32", side: int | None = None, repeats: int = 5) -> float:
+    """The best rate of a square matrix product on the default device, GFLOP/s.
 
-    The best of several, since everything that disturbs it makes it slower.
+    The best of several, since everything that disturbs it makes it slower. On a GPU float32 means what TensorFlow makes
+    of it: TF32 where the GPU has it.
+
+    Args:
+      dtype: of the factors.
+      side: of the matrices; by default large enough to keep the device busy.
+      repeats: products that are timed.
     """
-    with tf.device("/GPU:0" if tf.config.list_logical_devices("GPU") else "/CPU:0"):
-        left, right = tf.random.stateless_normal((2, side, side), (0, 1))
+    gpu = bool(tf.config.list_logical_devices("GPU"))
+    if side is None:
+        side = 16384 if gpu else 2048 if dtype == "float32" else 512  # CPUs are slow at 16 bits
+    with tf.device("/GPU:0" if gpu else "/CPU:0"):
+        left, right = (tf.cast(tf.random.stateless_normal((side, side), (0, seed)), dtype) for seed in (1, 2))
 
     @tf.function
     def product() -> tf.Tensor:
@@ -93,6 +102,14 @@ def peak_memory_mib() -> float:
     """The most memory that this process has held so far, MiB."""
     held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return held / 2**20 if sys.platform == "darwin" else held / 2**10
+
+
+def peak_device_memory_mib() -> float | None:
+    """The most memory of the first GPU that TensorFlow has held so far, MiB; None where there is no GPU."""
+    gpus = tf.config.list_logical_devices("GPU")
+    return (
+        tf.config.experimental.get_memory_info(gpus[0].name.rpartition("device:")[2])["peak"] / 2**20 if gpus else None
+    )
 
 
 def _versions() -> dict[str, str]:

@@ -11,9 +11,17 @@ import numpy as np
 import tensorflow as tf
 
 from rgunit_tf.benchmarks import multiplications
-from rgunit_tf.benchmarks.timing import Recorder, interleaved, matmul_peak, peak_memory_mib, seconds_of
+from rgunit_tf.benchmarks.timing import (
+    Recorder,
+    interleaved,
+    matmul_peak,
+    peak_device_memory_mib,
+    peak_memory_mib,
+    seconds_of,
+)
 from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.retrieval import Gallery
+from rgunit_tf.stages import precision
 from rgunit_tf.stages.guided import GuidedModel
 from rgunit_tf.stages.retrieval import RetrievalModel
 from rgunit_tf.stages.translation import TranslationModel
@@ -26,18 +34,28 @@ MASK_ON = {"mask_warmup": 0}
 
 @dataclasses.dataclass(frozen=True)
 class Size:
-    """What is trained: one image side, width and batch; the rest as in the paper (4 residual blocks, D as wide)."""
+    """What is trained: one image side, width and batch; the rest as in the paper (4 residual blocks, D as wide).
+
+    `precision` and `jit_compile` are those of `config.train`.
+    """
 
     image_size: int = 128
     width: int = 64
     batch_size: int = 1
     repeats: int = 10
+    precision: str = "float32"
+    jit_compile: bool = False
 
     def translation(self) -> TranslationModel:
         """A compiled translation model, its mask on."""
-        model = TranslationModel(SCHEMA, self.image_size, width=self.width, discriminator_width=self.width)
-        model.compile(loss=MASK_ON)
+        with precision.policy(self.precision):
+            model = TranslationModel(SCHEMA, self.image_size, width=self.width, discriminator_width=self.width)
+        model.compile(loss=MASK_ON, jit_compile=self.jit_compile)
         return model
+
+    def matmul_peak(self) -> float:
+        """The machine's peak in the precision of the networks, GFLOP/s."""
+        return matmul_peak(self.precision.removeprefix("mixed_"))
 
     def batch(self, seed: int = 0) -> dict[str, tf.Tensor]:
         """A training batch of random pixels; a step takes as long on them as on pictures."""
@@ -54,7 +72,10 @@ class Size:
 
     def step_of(self, model: Any) -> Callable[[], Any]:
         """Takes one training step of `fit` and waits for it."""
-        batches = iter(tf.data.Dataset.from_tensors(self.batch()).repeat())
+        batch = self.batch()
+        if self.jit_compile:  # XLA knows no strings
+            del batch["id"]
+        batches = iter(tf.data.Dataset.from_tensors(batch).repeat())
         function = model.make_train_function()
         return lambda: {name: value.numpy() for name, value in function(batches).items()}
 
@@ -69,9 +90,9 @@ def train_step(size: Size) -> Iterator[dict[str, Any]]:
     model = size.translation()
     step = size.step_of(model)
     step()
-    peak = matmul_peak()
+    peak = size.matmul_peak()
     seconds = seconds_of(step, size.repeats) if size.repeats else []
-    peak = max(peak, matmul_peak())
+    peak = max(peak, size.matmul_peak())
     recorder = Recorder(dataclasses.asdict(size), peak)
     per_image = statistics.median(seconds) / size.batch_size
     counts, unknown = multiplications.count(_traced_step(model, size))
@@ -85,7 +106,14 @@ def train_step(size: Size) -> Iterator[dict[str, Any]]:
     yield recorder.record("train_step_computed_gflop_per_image", computed, "GFLOP", operations_not_counted=unknown)
     yield recorder.record("train_step_useful_share_of_peak", written / per_image / peak, "1")
     yield recorder.record("train_step_computed_share_of_peak", computed / per_image / peak, "1")
+    yield from _peak_memory(recorder)
+
+
+def _peak_memory(recorder: Recorder) -> Iterator[dict[str, Any]]:
     yield recorder.record("peak_memory", peak_memory_mib(), "MiB")
+    on_device = peak_device_memory_mib()
+    if on_device is not None:
+        yield recorder.record("peak_device_memory", on_device, "MiB")
 
 
 def _traced_step(model: TranslationModel, size: Size) -> Any:
@@ -105,16 +133,18 @@ def guided_step(size: Size, neighbors: int = 3, gallery_size: int = 1000) -> Ite
       guided_step_s_per_image with its cache and without, and their ratios to the translation step of the same run.
     """
     translation = size.translation()
-    retrieval = RetrievalModel(translation)
+    with precision.policy(size.precision):
+        retrieval = RetrievalModel(translation)
     retrieval.compile()
     gallery = Gallery.build(retrieval, _gallery_batches(size, gallery_size))
     models = {"translation": translation}
     for name, budget in (("cached", 1 << 20), ("uncached", 0)):
-        models[name] = GuidedModel(translation, retrieval, gallery, neighbors, content_cache_mb=budget)
+        with precision.policy(size.precision):
+            models[name] = GuidedModel(translation, retrieval, gallery, neighbors, content_cache_mb=budget)
         models[name].compile(loss=MASK_ON)
-    peak = matmul_peak()
+    peak = size.matmul_peak()
     seconds = interleaved({name: size.step_of(model) for name, model in models.items()}, size.repeats)
-    peak = max(peak, matmul_peak())
+    peak = max(peak, size.matmul_peak())
     settings = {**dataclasses.asdict(size), "neighbors": neighbors, "gallery_size": gallery_size}
     recorder = Recorder(settings, peak)
     base = seconds["translation"]
@@ -124,7 +154,7 @@ def guided_step(size: Size, neighbors: int = 3, gallery_size: int = 1000) -> Ite
         mine = seconds[name]
         yield recorder.record(f"guided_step_s_per_image_{name}", mine / size.batch_size, "s")
         yield recorder.record(f"guided_step_over_train_step_{name}", mine / base, "1")
-    yield recorder.record("peak_memory", peak_memory_mib(), "MiB")
+    yield from _peak_memory(recorder)
 
 
 def _gallery_batches(size: Size, count: int) -> Iterator[dict[str, Any]]:

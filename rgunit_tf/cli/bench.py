@@ -32,6 +32,10 @@ _GALLERY_SIZE = absl_flags.DEFINE_integer(
     lower_bound=20,
 )
 _INDEX = absl_flags.DEFINE_enum("gallery_index", "exact", ["exact", "scann"], "index of the served gallery")
+_PRECISION = absl_flags.DEFINE_enum(
+    "precision", "float32", ["float32", "mixed_bfloat16", "mixed_float16"], "of the networks in train_step, guided_step"
+)
+_JIT_COMPILE = absl_flags.DEFINE_bool("jit_compile", False, "compile train_step with XLA")
 _WORKDIR = flags.workdir(required=False)
 _PROFILE = absl_flags.DEFINE_string("profile", None, "folder for a TensorBoard trace of the measured part")
 
@@ -43,6 +47,8 @@ def main(argv: list[str]) -> None:
         raise UserError(f"{given}name one of {', '.join(WHAT)}")
     if _IMAGE_SIZE.value % 4:
         raise UserError(f"--image_size={_IMAGE_SIZE.value}: must be a multiple of 4, the stride of the content encoder")
+    if _JIT_COMPILE.value and argv[1] != "train_step":
+        raise UserError(f"--jit_compile is for train_step; {argv[1]} cannot be compiled by XLA")
     with _profile():
         for record in _records(argv[1]):
             print(json.dumps(record), flush=True)
@@ -54,7 +60,9 @@ def _records(what: str) -> Iterator[dict[str, Any]]:
     if what in ("train_step", "guided_step"):
         from rgunit_tf.benchmarks import train_step
 
-        size = train_step.Size(_IMAGE_SIZE.value, _WIDTH.value, batch_size, repeats)
+        size = train_step.Size(
+            _IMAGE_SIZE.value, _WIDTH.value, batch_size, repeats, _PRECISION.value, _JIT_COMPILE.value
+        )
         if what == "train_step":
             return train_step.train_step(size)
         return train_step.guided_step(size, _NEIGHBORS.value, _GALLERY_SIZE.value or 1000)

@@ -119,6 +119,7 @@ def _fit_steps(
             epochs=done + epochs,
             steps_per_epoch=count,
             callbacks=callbacks,
+            terms_each_step=False,
             verbose=0,
         )
 

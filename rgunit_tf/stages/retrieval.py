@@ -78,8 +78,7 @@ class RetrievalModel(Stage):
         gradients = tape.gradient(loss, self.trained_variables)
         update = optimization.Update(self.network_optimizer, loss, gradients, self.trained_variables)
         (terms["gradient_norm"],), counts = self._apply([update])
-        self.term_means.update_state(terms, counts)
-        return self.term_means.result()
+        return self._log(terms, counts)
 
     def batch_terms(self, batch: dict[str, tf.Tensor], noise: StepNoise) -> dict[str, tf.Tensor]:
         """All loss terms of a batch, float32 scalars by name, without dropout."""

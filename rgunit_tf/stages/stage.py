@@ -13,7 +13,7 @@ from rgunit_tf.stages import optimization
 from rgunit_tf.stages.faults import Faults
 from rgunit_tf.stages.noise import StepNoise
 from rgunit_tf.stages.precision import LossScale
-from rgunit_tf.stages.tracking import TermMeans
+from rgunit_tf.stages.tracking import EpochTerms, TermMeans
 
 
 class Stage(tf.keras.Model):
@@ -41,6 +41,8 @@ class Stage(tf.keras.Model):
         """1 as long as every step was applied; 0 from the first loss or gradient on that was not finite."""
         self.noise_seed = seed
         """Of the noise in training; `seed`, unless training goes on after a rollback."""
+        self.terms_each_step = True
+        """Whether a step hands its terms over to Python."""
         self.optimizers: dict[str, optimization.AdamW] = {}
         """By name, once the model is compiled."""
 
@@ -76,9 +78,22 @@ class Stage(tf.keras.Model):
         self.test_term_means = TermMeans(terms)
 
     def fit(
-        self, x: Any, *args: Any, callbacks: Sequence[tf.keras.callbacks.Callback] | None = None, **kwargs: Any
+        self,
+        x: Any,
+        *args: Any,
+        callbacks: Sequence[tf.keras.callbacks.Callback] | None = None,
+        terms_each_step: bool = True,
+        **kwargs: Any,
     ) -> Any:
         """As `keras.Model.fit`, of batches as `Split.stream` and `Split.batches` give them.
+
+        Args:
+          x: the batches.
+          *args: for `keras.Model.fit`.
+          callbacks: Keras callbacks.
+          terms_each_step: False gives the terms to callbacks at the end of an epoch only. For trainings of days: on
+            Python 3.11, TensorFlow 2.15 loses some 40 bytes with each tensor that it hands to Python.
+          **kwargs: for `keras.Model.fit`.
 
         Raises:
           NumericalFault: a loss or a gradient was not finite; the weights are those of before that step.
@@ -86,7 +101,10 @@ class Stage(tf.keras.Model):
         if self.jit_compile:
             # XLA knows no strings, and only a gallery asks for names.
             x = x.map(lambda batch: {name: value for name, value in batch.items() if name != "id"})
-        return super().fit(x, *args, callbacks=[Faults(), *(callbacks or ())], **kwargs)
+        if self.terms_each_step != terms_each_step:
+            self.terms_each_step = terms_each_step
+            self.train_function = None  # Keras traces the step anew.
+        return super().fit(x, *args, callbacks=[EpochTerms(), Faults(), *(callbacks or ())], **kwargs)
 
     def reseed(self, offset: int) -> None:
         """Draws the noise of training from the seed plus `offset`."""
@@ -109,6 +127,11 @@ class Stage(tf.keras.Model):
         norms, made = optimization.apply_clipped(updates, clip_norm, self.applied, self.loss_scale)
         self.step.assign_add(tf.cast(self.applied, tf.int64))
         return norms, None if self.loss_scale is None else made | (self.applied < 0.5)
+
+    def _log(self, terms: dict[str, tf.Tensor], counts: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
+        """Adds the terms of a step to their means; what `train_step` returns."""
+        self.term_means.update_state(terms, counts)
+        return self.term_means.result() if self.terms_each_step else {}
 
     @property
     def training_state(self) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 
 
@@ -30,3 +32,12 @@ class TermMeans(tf.keras.metrics.Metric):
         """Mean of each term."""
         means = self.total[:-1] / tf.maximum(self.total[-1], 1.0)
         return dict(zip(self.names, tf.unstack(means, len(self.names)), strict=True))
+
+
+class EpochTerms(tf.keras.callbacks.Callback):
+    """Puts the means of a model's terms into the logs of an epoch whose steps have handed nothing over."""
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Fills `logs`, which the callbacks after this one are given too."""
+        if logs is not None and not logs:
+            logs.update({name: float(value) for name, value in self.model.term_means.result().items()})

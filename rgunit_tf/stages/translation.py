@@ -134,7 +134,7 @@ class TranslationModel(Translator):
           batch: `image` float32 [B, H, W, 3] in [-1, 1], `label` and `target` float32 [B, K], `id` string [B].
 
         Returns:
-          Means of all terms since the start of the epoch.
+          Means of all terms since the start of the epoch, or nothing (`terms_each_step`).
         """
         noise = StepNoise(self.noise_seed, self.step, tf.shape(batch["image"])[0])
         with tf.GradientTape(persistent=True) as tape:
@@ -150,8 +150,7 @@ class TranslationModel(Translator):
         updates = [optimization.Update(*side[:2], tape.gradient(*side[1:]), side[2]) for side in sides]
         norms, counts = self._apply(updates)
         terms["generator_gradient_norm"], terms["discriminator_gradient_norm"] = norms
-        self.term_means.update_state(terms, counts)
-        return self.term_means.result()
+        return self._log(terms, counts)
 
     def batch_terms(self, batch: dict[str, tf.Tensor], noise: StepNoise) -> dict[str, tf.Tensor]:
         """All loss terms of a batch, float32 scalars by the names of TERMS."""

@@ -36,9 +36,9 @@ def test_train_step(bench):
 
 
 def test_guided_step(bench):
-    found = records(
-        bench("guided_step", "--image_size=16", "--width=4", "--batch_size=2", "--repeats=2", "--gallery_size=30")
-    )
+    size = ("--image_size=16", "--width=4", "--batch_size=2", "--gallery_size=30")
+    found = records(bench("guided_step", *size, "--repeats=2", "--precision=mixed_bfloat16"))
+    assert found["matmul_peak"]["settings"]["precision"] == "mixed_bfloat16"
     for kind in ("cached", "uncached"):
         ratio = found[f"guided_step_s_per_image_{kind}"]["value"] / found["train_step_s_per_image"]["value"]
         assert found[f"guided_step_over_train_step_{kind}"]["value"] == pytest.approx(ratio)
@@ -50,6 +50,7 @@ def test_a_mistake_is_one_line(bench):
         (("speed",), "'speed'; name one of train_step"),
         (("train_step", "--image_size=18"), "--image_size=18: must be a multiple of 4"),
         (("train_step", "--repeats=0"), "--repeats=0"),
+        (("guided_step", "--jit_compile"), "--jit_compile is for train_step"),
     ):
         result = bench(*arguments)
         assert result.returncode == 2, arguments

@@ -36,6 +36,20 @@ def test_steps_are_numbered_alike_however_many_are_run_at_once(make_translation,
             assert theirs[name][0] == pytest.approx(value, rel=1e-2, abs=1e-3), name
 
 
+def test_the_means_of_an_epoch_are_the_same_without_the_terms_of_its_steps(make_translation, make_batch):
+    found, handed_over = [], []
+    for each_step in (True, False):
+        model, seen = make_translation(), []
+        model.compile(OPTIMIZER, LOSS)
+        watch = tf.keras.callbacks.LambdaCallback(on_train_batch_end=lambda _, logs, seen=seen: seen.append(len(logs)))
+        data = batches(make_batch, 2)
+        history = model.fit(data, epochs=2, callbacks=[watch], terms_each_step=each_step, verbose=0).history
+        found.append(history)
+        handed_over.append(seen)
+    assert found[0] == found[1] and len(found[0]["cycle"]) == 2
+    assert handed_over == [[len(found[0])] * 4, [0] * 4]
+
+
 def histories(models, data):
     """The means of two steps of a model and of another that XLA compiles, which draws other random numbers."""
     found = [model.fit(data.repeat(2), verbose=0).history for model in models]
