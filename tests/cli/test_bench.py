@@ -35,6 +35,7 @@ def test_train_step(bench):
     assert found["train_step_useful_gflop_per_image"]["value"] > found["train_step_computed_gflop_per_image"]["value"]
 
 
+@pytest.mark.soak
 def test_guided_step(bench):
     size = ("--image_size=16", "--width=4", "--batch_size=2", "--gallery_size=30")
     found = records(bench("guided_step", *size, "--repeats=2", "--precision=mixed_bfloat16"))

@@ -17,15 +17,21 @@ def batches(make_batch, count):
     return tf.data.Dataset.from_tensor_slices({name: tf.stack([b[name] for b in each]) for name in each[0]})
 
 
-def test_steps_are_numbered_alike_however_many_are_run_at_once(make_translation, make_batch):
+def small_retrieval(translation, **execution):
+    model = RetrievalModel(translation, embedding_dim=8, hidden=16, content_channels=4)
+    model.compile(OPTIMIZER, **execution)
+    return model
+
+
+def test_steps_are_numbered_alike_however_many_are_run_at_once(translation, make_batch):
     results = []
     for at_once in (1, 2):
-        model = make_translation()
-        model.compile(OPTIMIZER, LOSS, steps_per_execution=at_once)
+        tf.keras.utils.set_random_seed(1)
+        model = small_retrieval(translation, steps_per_execution=at_once)
         before = np.concatenate([np.ravel(variable) for variable in model.trained_variables])
         # Five steps: the last run is shorter. Then two more, as after a resume.
         terms = [model.fit(batches(make_batch, count), verbose=0).history for count in (5, 2)]
-        assert int(model.step) == int(model.generator_optimizer.iterations) == 7
+        assert int(model.step) == int(model.network_optimizer.iterations) == 7
         after = np.concatenate([np.ravel(variable) for variable in model.trained_variables])
         results.append((after - before, terms))
     (change, terms), (other_change, other_terms) = results
@@ -36,17 +42,16 @@ def test_steps_are_numbered_alike_however_many_are_run_at_once(make_translation,
             assert theirs[name][0] == pytest.approx(value, rel=1e-2, abs=1e-3), name
 
 
-def test_the_means_of_an_epoch_are_the_same_without_the_terms_of_its_steps(make_translation, make_batch):
+def test_the_means_of_an_epoch_are_the_same_without_the_terms_of_its_steps(translation, make_batch):
     found, handed_over = [], []
     for each_step in (True, False):
-        model, seen = make_translation(), []
-        model.compile(OPTIMIZER, LOSS)
+        tf.keras.utils.set_random_seed(1)
+        model, seen = small_retrieval(translation), []
         watch = tf.keras.callbacks.LambdaCallback(on_train_batch_end=lambda _, logs, seen=seen: seen.append(len(logs)))
         data = batches(make_batch, 2)
-        history = model.fit(data, epochs=2, callbacks=[watch], terms_each_step=each_step, verbose=0).history
-        found.append(history)
+        found.append(model.fit(data, epochs=2, callbacks=[watch], terms_each_step=each_step, verbose=0).history)
         handed_over.append(seen)
-    assert found[0] == found[1] and len(found[0]["cycle"]) == 2
+    assert found[0] == found[1] and len(found[0]["triplet_loss"]) == 2
     assert handed_over == [[len(found[0])] * 4, [0] * 4]
 
 
@@ -63,8 +68,7 @@ def test_a_retrieval_step_compiled_by_xla_trains(translation, make_batch):
     models = []
     for jit_compile in (False, True):
         tf.keras.utils.set_random_seed(1)
-        models.append(RetrievalModel(translation, embedding_dim=8, hidden=16, content_channels=4))
-        models[-1].compile(OPTIMIZER, jit_compile=jit_compile)
+        models.append(small_retrieval(translation, jit_compile=jit_compile))
     plain, compiled = histories(models, batches(make_batch, 1))
     assert plain.keys() == compiled.keys()
     # The triplets are others.
