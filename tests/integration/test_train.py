@@ -191,6 +191,7 @@ def test_a_killed_run_ends_with_the_weights_of_an_undisturbed_one(start, finishe
             assert rows == undisturbed
 
 
+@pytest.mark.soak
 def test_every_stage_trains_on_two_devices(root, arguments, tmp_path):
     short = {**{f"{stage}.steps": 3 for stage in STAGES}, "train.checkpoint_every": 2, "train.log_every": 2}
     result = subprocess.run(
