@@ -54,8 +54,7 @@ def interleaved(calls: dict[str, Callable[[], Any]], repeats: int, warm_up: int 
 def matmul_peak(dtype: str = "float32", side: int | None = None, repeats: int = 5) -> float:
     """The best rate of a square matrix product on the default device, GFLOP/s.
 
-    The best of several, since everything that disturbs it makes it slower. On a GPU float32 means what TensorFlow makes
-    of it: TF32 where the GPU has it.
+    The best of several, since everything that disturbs it makes it slower.
 
     Args:
       dtype: of the factors.
@@ -107,9 +106,9 @@ def peak_memory_mib() -> float:
 def peak_device_memory_mib() -> float | None:
     """The most memory of the first GPU that TensorFlow has held so far, MiB; None where there is no GPU."""
     gpus = tf.config.list_logical_devices("GPU")
-    return (
-        tf.config.experimental.get_memory_info(gpus[0].name.rpartition("device:")[2])["peak"] / 2**20 if gpus else None
-    )
+    if not gpus:
+        return None
+    return tf.config.experimental.get_memory_info(gpus[0].name.rpartition("device:")[2])["peak"] / 2**20
 
 
 def _versions() -> dict[str, str]:

@@ -61,11 +61,6 @@ def test_training_takes_no_more_memory_the_longer_it_lasts(tmp_path):
     assert growth_mib(samples) < BOUND_MIB
 
 
-@pytest.mark.xfail(
-    sys.version_info >= (3, 11),
-    reason="TensorFlow 2.15 on Python 3.11 loses 40 bytes with each of the hundreds of tensors that it hands to Python",
-    strict=True,
-)
 def test_a_thousand_checkpoints_give_back_the_same_bits(schema, tmp_path):
     import tensorflow as tf
 
@@ -89,4 +84,9 @@ def test_a_thousand_checkpoints_give_back_the_same_bits(schema, tmp_path):
         for variable, value in zip(variables, values, strict=True):
             np.testing.assert_array_equal(variable.numpy(), value)
         samples.append((float(cycle), resident_mib()))
-    assert growth_mib(samples) < BOUND_MIB
+    grown = growth_mib(samples)
+    if grown >= BOUND_MIB and sys.version_info >= (3, 11):
+        pytest.xfail(
+            "TensorFlow 2.15 on Python 3.11 loses memory with each tensor it hands to Python, hundreds a checkpoint"
+        )
+    assert grown < BOUND_MIB
