@@ -1,17 +1,15 @@
-"""Counts the multiplications of a traced function, layer by layer, from the shapes in its graph."""
+"""Counts the multiplications of a traced function, operation by operation, from the shapes in its graph.
+
+Those of the mathematics, whatever a layer does to need fewer, are those of a function that is traced within
+`models.convolutions.as_written`.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 import tensorflow as tf
 from tensorflow.python.eager.polymorphic_function.concrete_function import ConcreteFunction
-
-# A nearest-neighbour upsampling and a 5x5 convolution need 25 products at each of four output pixels; computed on the
-# small image they are 9 products to four phases (`models.layers.UpsampleConvolution`).
-UPSAMPLE_SAVING = 25 / 9
-_UPSAMPLE = re.compile(r"upsample_convolution(_\d+)?/")
 
 
 def count(function: ConcreteFunction) -> tuple[dict[str, int], int]:
@@ -36,18 +34,9 @@ def count(function: ConcreteFunction) -> tuple[dict[str, int], int]:
     return found, unknown
 
 
-def gflop(counts: dict[str, int], as_written: bool) -> float:
-    """Floating-point operations (two a multiplication, one of which is its addition), in units of 10^9.
-
-    Args:
-      counts: of `count`.
-      as_written: count upsampling convolutions as the architecture writes them, 25 products an output pixel, and not
-        as the 9 that are computed.
-    """
-    total = 0.0
-    for name, products in counts.items():
-        total += 2 * products * (UPSAMPLE_SAVING if as_written and _UPSAMPLE.search(name) else 1)
-    return total / 1e9
+def gflop(counts: dict[str, int]) -> float:
+    """Floating-point operations of `count`'s multiplications, two each (the other is an addition), in units of 10^9."""
+    return 2e-9 * sum(counts.values())
 
 
 def _operations(graph: tf.Graph) -> Iterator[tf.Operation]:

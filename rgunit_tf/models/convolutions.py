@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,23 +13,139 @@ from tensorflow.python.util import _pywrap_util_port
 
 _INITIALIZER = "he_normal"
 
-# Of the input of a halving convolution: with more, the CPU's own kernel is as fast.
-_FEW_POSITIONS = 16
+# Channels or filters: with so few, the CPU's kernels reach a fifth of their speed.
+_FEW = 4
+# Of the output, over the whole batch: with fewer, rearranging the kernel takes what the faster gradient saves.
+_MANY_POSITIONS = 256
+# Of the output, in an image.
+_FEW_POSITIONS = 4
 
 
-def convolution(filters: int, kernel: int, activation: str | None = None, **kwargs: Any) -> tf.keras.layers.Conv2D:
-    """A zero-padded convolution with He initialisation (He et al. 2015)."""
-    kwargs.setdefault("kernel_initializer", _INITIALIZER)
-    return tf.keras.layers.Conv2D(filters, kernel, padding="same", activation=activation, **kwargs)
+_written = contextvars.ContextVar("written", default=False)
+
+
+@contextlib.contextmanager
+def as_written() -> Iterator[None]:
+    """Layers that are called or traced inside compute what their definition says, by TensorFlow's own kernels.
+
+    The plain formulation, to compare results with and to count the multiplications of the mathematics.
+    """
+    token = _written.set(True)
+    try:
+        yield
+    finally:
+        _written.reset(token)
+
+
+def _plain() -> bool:
+    """Whether to leave it to TensorFlow's kernels: GPUs have fast ones for every case, and so has oneDNN."""
+    return _written.get() or bool(tf.config.list_logical_devices("GPU")) or _pywrap_util_port.IsMklEnabled()
+
+
+def _many_positions(batch: int | None, height: int, width: int) -> bool:
+    return (batch or 1) * height * width >= _MANY_POSITIONS
+
+
+def _mirrored(kernel: tf.Tensor) -> tf.Tensor:
+    """The kernel that leads back from the output to the input: [h, w, C, F] -> [h, w, F, C]."""
+    return tf.transpose(tf.reverse(kernel, [0, 1]), (0, 1, 3, 2))
+
+
+def _convolve(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    """A zero-padded convolution of stride 1; x [B, H, W, C], kernel [k, k, C, F].
+
+    A product of matrices with few columns is slow. With few filters, those of the k columns of the kernel are therefore
+    computed as filters of their own, and added where they belong.
+    """
+    size, _, channels, filters = kernel.shape
+    if filters > _FEW:
+        return tf.nn.conv2d(x, kernel, 1, "SAME")
+    width, margin = x.shape[2], size // 2
+    columns = tf.reshape(tf.transpose(kernel, (0, 2, 1, 3)), (size, 1, channels, size * filters))
+    padded = tf.pad(x, ((0, 0), (margin, margin), (margin, margin), (0, 0)))
+    products = tf.nn.conv2d(padded, columns, 1, "VALID")
+    return tf.add_n([products[:, :, tap : tap + width, tap * filters : (tap + 1) * filters] for tap in range(size)])
+
+
+def _kernel_gradient(x: tf.Tensor, dy: tf.Tensor, size: int) -> tf.Tensor:
+    """[k, k, C, F] of x [B, H, W, C] and the output's gradient dy [B, H, W, F].
+
+    With few channels each row of the kernel is a product of two matrices: what lies left and right of each of x's
+    pixels, which is small, and the output's gradient. With few filters the two change places.
+    """
+    channels, filters = x.shape[-1], dy.shape[-1]
+    if min(channels, filters) > _FEW:
+        return tf.raw_ops.Conv2DBackpropFilter(
+            input=x, filter_sizes=(size, size, channels, filters), out_backprop=dy, strides=[1] * 4, padding="SAME"
+        )
+    if channels > filters:
+        return _mirrored(_kernel_gradient(dy, x, size))
+    width, margin = x.shape[2], size // 2
+    padded = tf.pad(x, ((0, 0), (margin, margin), (margin, margin), (0, 0)))
+    beside = tf.concat([padded[:, :, tap : tap + width] for tap in range(size)], -1)
+    below = tf.pad(dy, ((0, 0), (0, 2 * margin), (0, 0), (0, 0)))
+    products = _correlated(beside, below, [row * width for row in range(size)])
+    return tf.reshape(products, (size, size, channels, filters))
+
+
+def _correlated(x: tf.Tensor, y: tf.Tensor, shifts: Sequence[int]) -> tf.Tensor:
+    """Sums of the products of x's pixels with y's of so many pixels before, all images in one row: [shifts, C, F].
+
+    Where y is zero at the ends of its rows nothing is carried from one row or image into the next. To shift a row of
+    pixels copies nothing, unlike to cut a part out of each image.
+    """
+    x, y = (tf.reshape(tensor, (-1, tensor.shape[-1])) for tensor in (x, y))
+    return tf.stack([tf.matmul(x[n:], y[:-n] if n else y, transpose_a=True) for n in shifts])
+
+
+@tf.custom_gradient
+def same_convolution(x: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Any]:
+    """A zero-padded convolution of stride 1 and an odd kernel, fast forward and backward on a CPU.
+
+    The input's gradient is a convolution too, with the mirrored kernel. TensorFlow's kernel for convolutions reaches
+    twice the speed of its kernel for that gradient.
+
+    Args:
+      x: float [B, H, W, C].
+      kernel: float [k, k, C, F].
+
+    Returns:
+      float [B, H, W, F].
+    """
+
+    def gradient(dy: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return _convolve(dy, _mirrored(kernel)), _kernel_gradient(x, dy, kernel.shape[0])
+
+    return _convolve(x, kernel), gradient
+
+
+class Convolution(tf.keras.layers.Conv2D):
+    """A zero-padded convolution layer of stride 1 with He initialisation (He et al. 2015); see `same_convolution`.
+
+    Args:
+      filters: F, output channels.
+      kernel_size: k, odd.
+      **kwargs: of `keras.layers.Conv2D`.
+    """
+
+    def __init__(self, filters: int, kernel_size: int, **kwargs: Any):
+        super().__init__(filters, kernel_size, **{"padding": "same", "kernel_initializer": _INITIALIZER, **kwargs})
+
+    def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        """What Keras calls for the convolution itself."""
+        if self.kernel_size == (1, 1) or _plain() or not _many_positions(*inputs.shape[:3]):
+            return super().convolution_op(inputs, kernel)
+        return same_convolution(inputs, tf.convert_to_tensor(kernel))
 
 
 @tf.custom_gradient
 def halving_convolution(x: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Any]:
-    """A zero-padded 4x4 convolution of stride 2, whose gradient is fast where next to no positions are left.
+    """A zero-padded 4x4 convolution of stride 2, fast backward on a CPU.
 
-    The CPU's kernel for the input's gradient works image by image and reaches a thirtieth of its speed with 2x2
-    positions each. Here all positions of the batch are one product of two matrices, and the 4x4 patches that it gives
-    are added where they overlap: by pairs of rows and columns, each of which four patches share.
+    It equals a 2x2 convolution of stride 1 on the padded image whose squares of 2x2 pixels have become channels. In
+    that form the input's gradient is a convolution with the mirrored kernel, and that of each tap of the kernel a
+    product of two matrices. TensorFlow's kernels for the gradients reach half of that speed, and next to nothing where
+    few positions are left, since they work image by image.
 
     Args:
       x: float [B, H, W, C], H and W even.
@@ -35,31 +154,45 @@ def halving_convolution(x: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Any
     Returns:
       float [B, H/2, W/2, F].
     """
+    channels, filters = kernel.shape[2:]
+
+    def squares(image: tf.Tensor) -> tf.Tensor:
+        return tf.nn.space_to_depth(tf.pad(image, ((0, 0), (1, 1), (1, 1), (0, 0))), 2)
+
+    def pixels(squares: tf.Tensor) -> tf.Tensor:
+        return tf.nn.depth_to_space(squares, 2)[:, 1:-1, 1:-1]
+
+    def regrouped(kernel: tf.Tensor) -> tf.Tensor:
+        """Rows of the kernel by tap and place in the square, columns alike, and taps first; or the other way round."""
+        return tf.transpose(tf.reshape(kernel, (2, 2, 2, 2, channels, filters)), (0, 2, 1, 3, 4, 5))
 
     def gradient(dy: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        channels, filters = kernel.shape[2:]
         height, width = dy.shape[1:3]
-        # Rows of the kernel by pair and place in the pair, columns alike: [2, 2, 2, 2, C, F] -> pairs first.
-        pairs = tf.transpose(tf.reshape(kernel, (2, 2, 2, 2, channels, filters)), (0, 2, 1, 3, 4, 5))
-        rows = tf.reshape(pairs, (16 * channels, filters))
-        patches = tf.matmul(tf.reshape(dy, (-1, filters)), rows, transpose_b=True)
-        patches = tf.reshape(patches, (-1, height, width, 2, 2, 4 * channels))
-        placed = [
-            tf.pad(patches[:, :, :, row, column], ((0, 0), (row, 1 - row), (column, 1 - column), (0, 0)))
-            for row in (0, 1)
-            for column in (0, 1)
-        ]
-        dx = tf.nn.depth_to_space(tf.add_n(placed), 2)[:, 1:-1, 1:-1]
-        dkernel = tf.raw_ops.Conv2DBackpropFilter(
-            input=x, filter_sizes=kernel.shape, out_backprop=dy, strides=[1, 2, 2, 1], padding="SAME"
-        )
-        return dx, dkernel
+        small = tf.reshape(regrouped(kernel), (2, 2, 4 * channels, filters))
+        if height * width <= _FEW_POSITIONS:
+            # All positions of the batch are one product; each of the four taps is added where it belongs.
+            products = tf.matmul(tf.reshape(dy, (-1, filters)), tf.reshape(small, (-1, filters)), transpose_b=True)
+            products = tf.reshape(products, (-1, height, width, 2, 2, 4 * channels))
+            placed = [
+                tf.pad(products[:, :, :, row, column], ((0, 0), (row, 1 - row), (column, 1 - column), (0, 0)))
+                for row in (0, 1)
+                for column in (0, 1)
+            ]
+            dkernel = tf.raw_ops.Conv2DBackpropFilter(
+                input=x, filter_sizes=kernel.shape, out_backprop=dy, strides=[1, 2, 2, 1], padding="SAME"
+            )
+            return pixels(tf.add_n(placed)), dkernel
+        around = tf.pad(dy, ((0, 0), (1, 1), (1, 1), (0, 0)))
+        dx = pixels(tf.nn.conv2d(around, _mirrored(small), 1, "VALID"))
+        beside = tf.pad(dy, ((0, 0), (0, 1), (0, 1), (0, 0)))
+        taps = [row * (width + 1) + column for row in (0, 1) for column in (0, 1)]
+        return dx, tf.reshape(regrouped(_correlated(squares(x), beside, taps)), kernel.shape)
 
     return tf.nn.conv2d(x, kernel, 2, "SAME"), gradient
 
 
 class HalvingConvolution(tf.keras.layers.Conv2D):
-    """A zero-padded 4x4 convolution layer of stride 2; see `halving_convolution`. GPUs have kernels of their own.
+    """A zero-padded 4x4 convolution layer of stride 2; see `halving_convolution`.
 
     Args:
       filters: F, output channels.
@@ -72,54 +205,11 @@ class HalvingConvolution(tf.keras.layers.Conv2D):
 
     def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         """What Keras calls for the convolution itself."""
-        height, width = inputs.shape[1:3]
-        # oneDNN has a fast kernel too, and what fuses it with its neighbours stumbles over the product.
-        others = tf.config.list_logical_devices("GPU") or _pywrap_util_port.IsMklEnabled()
-        if others or height * width > _FEW_POSITIONS or height % 2 or width % 2:
+        batch, height, width = inputs.shape[:3]
+        fast = height * width <= 4 * _FEW_POSITIONS or _many_positions(batch, height // 2, width // 2)
+        if _plain() or height % 2 or width % 2 or not fast:
             return super().convolution_op(inputs, kernel)
         return halving_convolution(inputs, tf.convert_to_tensor(kernel))
-
-
-@tf.custom_gradient
-def convolution_to_few(x: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Any]:
-    """A zero-padded convolution of stride 1 and an odd kernel, whose gradient is fast where there are few filters.
-
-    The CPU's kernels for these gradients are made for many filters and reach a hundredth of its speed with four. Here
-    the input's gradient is a convolution with the mirrored kernel, and that of each row of the kernel a product of two
-    matrices: the input's pixels, and what lies left and right of each pixel in the output's gradient, which is small
-    where filters are few.
-
-    Args:
-      x: float [B, H, W, C].
-      kernel: float [k, k, C, F].
-
-    Returns:
-      float [B, H, W, F].
-    """
-
-    def gradient(dy: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        size, _, channels, filters = kernel.shape
-        height, width, margin = x.shape[1], x.shape[2], size // 2
-        padded = tf.pad(dy, ((0, 0), (margin, margin), (margin, margin), (0, 0)))
-        beside = tf.concat([padded[:, :, tap : tap + width] for tap in range(size)], -1)
-        pixels = tf.reshape(x, (-1, channels))
-        rows = [tf.reshape(beside[:, tap : tap + height], (-1, size * filters)) for tap in range(size)]
-        products = tf.stack([tf.matmul(pixels, row, transpose_a=True) for row in rows], 1)
-        by_tap = tf.reverse(tf.reshape(products, (channels, size, size, filters)), [1, 2])
-        mirrored = tf.transpose(tf.reverse(kernel, [0, 1]), (0, 1, 3, 2))
-        return tf.nn.conv2d(dy, mirrored, 1, "SAME"), tf.transpose(by_tap, (1, 2, 0, 3))
-
-    return tf.nn.conv2d(x, kernel, 1, "SAME"), gradient
-
-
-class ConvolutionToFew(tf.keras.layers.Conv2D):
-    """A convolution layer of stride 1 with few filters; see `convolution_to_few`. GPUs have kernels of their own."""
-
-    def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        """What Keras calls for the convolution itself."""
-        if tf.config.list_logical_devices("GPU"):
-            return super().convolution_op(inputs, kernel)
-        return convolution_to_few(inputs, tf.convert_to_tensor(kernel))
 
 
 def _phase_taps() -> np.ndarray:
@@ -164,8 +254,11 @@ class UpsampleConvolution(tf.keras.layers.Layer):
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         """[B, H, W, C] -> [B, 2H, 2W, F]."""
+        if _written.get():
+            large = tf.repeat(tf.repeat(x, 2, axis=1), 2, axis=2)
+            return tf.nn.conv2d(large, tf.cast(self.kernel, x.dtype), 1, "SAME") + tf.cast(self.bias, x.dtype)
         kernel = tf.cast(self.small_kernel(), x.dtype)
-        phases = tf.nn.conv2d(x, kernel, 1, "SAME")
+        phases = tf.nn.conv2d(x, kernel, 1, "SAME") if _plain() else same_convolution(x, kernel)
         return tf.nn.depth_to_space(phases, 2) + tf.cast(self.bias, x.dtype)
 
     def get_config(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from rgunit_tf.models.convolutions import ConvolutionToFew, UpsampleConvolution
+from rgunit_tf.models.convolutions import Convolution, UpsampleConvolution
 from rgunit_tf.models.layers import AdaptiveResidualBlock, LayerNormalization
 
 
@@ -36,9 +36,7 @@ class Decoder(tf.keras.Model):
         )
         self.upsampling = [(UpsampleConvolution(factor * width), LayerNormalization()) for factor in (2, 1)]
         bias = tf.keras.initializers.Constant([0.0, 0.0, 0.0, self.initial_mask_logit])
-        self.head = ConvolutionToFew(
-            4, 7, padding="same", kernel_initializer="glorot_uniform", bias_initializer=bias, dtype="float32"
-        )
+        self.head = Convolution(4, 7, kernel_initializer="glorot_uniform", bias_initializer=bias, dtype="float32")
 
     def call(self, content: tf.Tensor, style: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Decodes.

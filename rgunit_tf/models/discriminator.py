@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from rgunit_tf.models.convolutions import HalvingConvolution, convolution
+from rgunit_tf.models.convolutions import Convolution, HalvingConvolution
 
 
 class Verdict(NamedTuple):
@@ -23,7 +23,7 @@ class ScaleDiscriminator(tf.keras.Model):
         super().__init__(**kwargs)
         self.num_attributes, self.width, self.num_layers = num_attributes, width, layers
         self.body = [HalvingConvolution(width * min(2**index, 8)) for index in range(layers)]
-        self.realness = convolution(1, 1, dtype="float32", kernel_initializer="glorot_uniform")
+        self.realness = Convolution(1, 1, dtype="float32", kernel_initializer="glorot_uniform")
 
     def build(self, shape: tf.TensorShape) -> None:
         """Makes the domain head as large as the last map."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from rgunit_tf.models.convolutions import HalvingConvolution, convolution
+from rgunit_tf.models.convolutions import Convolution, HalvingConvolution
 from rgunit_tf.models.layers import InstanceNormalization, ResidualBlock
 
 
@@ -24,7 +24,7 @@ class ContentEncoder(tf.keras.Model):
     def __init__(self, width: int = 64, residual_blocks: int = 4, **kwargs: Any):
         super().__init__(**kwargs)
         self.width, self.residual_blocks = width, residual_blocks
-        self.body = [convolution(width, 7), InstanceNormalization(), tf.keras.layers.ReLU()]
+        self.body = [Convolution(width, 7), InstanceNormalization(), tf.keras.layers.ReLU()]
         for factor in (2, 4):
             self.body += [HalvingConvolution(factor * width), InstanceNormalization(), tf.keras.layers.ReLU()]
         self.body += [ResidualBlock(self.channels) for _ in range(residual_blocks)]
@@ -62,7 +62,7 @@ class StyleEncoder(tf.keras.Model):
     def __init__(self, style_dim: int, width: int = 64, **kwargs: Any):
         super().__init__(**kwargs)
         self.style_dim, self.width = style_dim, width
-        self.body = [convolution(width, 7, activation="relu")]
+        self.body = [Convolution(width, 7, activation="relu")]
         self.body += [HalvingConvolution(factor * width, activation="relu") for factor in (2, 4, 4, 4)]
         self.mean = tf.keras.layers.Dense(style_dim, dtype="float32")
         self.log_variance = tf.keras.layers.Dense(style_dim, dtype="float32")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from rgunit_tf.models.convolutions import convolution
+from rgunit_tf.models.convolutions import Convolution
 
 
 class Fusion(tf.keras.Model):
@@ -24,9 +24,9 @@ class Fusion(tf.keras.Model):
     def __init__(self, channels: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.channels = channels
-        self.neighbors = convolution(channels, 3)
+        self.neighbors = Convolution(channels, 3)
         identity = np.concatenate([np.eye(channels), np.zeros((channels, channels))])[None, None]
-        self.outer = convolution(channels, 1, kernel_initializer=tf.keras.initializers.Constant(identity))
+        self.outer = Convolution(channels, 1, kernel_initializer=tf.keras.initializers.Constant(identity))
 
     def call(self, content: tf.Tensor, neighbors: tf.Tensor) -> tf.Tensor:
         """Content float [B, h, w, C], neighbours' content [B, r, h, w, C] (the nearest first) -> [B, h, w, C]."""

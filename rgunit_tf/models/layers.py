@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from rgunit_tf.models.convolutions import convolution
+from rgunit_tf.models.convolutions import Convolution
 
 EPSILON = 1e-5
 """Added to variances before the square root, as in the instance normalisation of MUNIT and GMM-UNIT."""
@@ -81,8 +81,8 @@ class ResidualBlock(tf.keras.layers.Layer):
     def __init__(self, filters: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.filters = filters
-        self.first = convolution(filters, 3)
-        self.second = convolution(filters, 3)
+        self.first = Convolution(filters, 3)
+        self.second = Convolution(filters, 3)
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         """[B, H, W, C] -> the same shape; C equals `filters`."""
@@ -100,8 +100,8 @@ class AdaptiveResidualBlock(tf.keras.layers.Layer):
     def __init__(self, filters: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.filters = filters
-        self.first = convolution(filters, 3)
-        self.second = convolution(filters, 3)
+        self.first = Convolution(filters, 3)
+        self.second = Convolution(filters, 3)
         self.first_norm = AdaptiveInstanceNormalization()
         self.second_norm = AdaptiveInstanceNormalization()
 

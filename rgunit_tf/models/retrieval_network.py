@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from rgunit_tf.models.convolutions import HalvingConvolution, convolution
+from rgunit_tf.models.convolutions import Convolution, HalvingConvolution
 
 
 class RetrievalNetwork(tf.keras.Model):
@@ -46,9 +46,9 @@ class RetrievalNetwork(tf.keras.Model):
         for index in range(pairs):
             channels = max(self.content_channels, channels // 2)
             last = self.content_channels if index == pairs - 1 else channels
-            self.body += [convolution(channels, 3, activation="relu"), HalvingConvolution(last, activation="relu")]
+            self.body += [Convolution(channels, 3, activation="relu"), HalvingConvolution(last, activation="relu")]
         if not pairs:
-            self.body = [convolution(self.content_channels, 3, activation="relu")]
+            self.body = [Convolution(self.content_channels, 3, activation="relu")]
         self.built = True
 
     def call(self, inputs: tuple[tf.Tensor, tf.Tensor], dropout_noise: list[tf.Tensor] | None = None) -> tf.Tensor:

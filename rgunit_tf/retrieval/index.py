@@ -13,6 +13,8 @@ from rgunit_tf.errors import UserError
 KINDS = ("exact", "scann")
 # Rows checked at a time.
 _CHECKED = 2**14
+# Values of candidates held at a time (2^20 floats are 4 MiB, which a cache holds).
+_VALUES = 2**20
 
 
 def check_count(k: int | tf.Tensor, available: int, what: str) -> tf.Tensor:
@@ -125,18 +127,23 @@ class Index(tf.Module, abc.ABC):
 
     def _rank(self, queries: tf.Tensor, rows: tf.Tensor, k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         # The form |q|^2 - 2qx + |x|^2 that searches use loses all digits where q is near x; the difference does not.
-        # One candidate a step, since [B, c, D] at once would be large for a large c.
         rows = tf.sort(rows, axis=1)
         # To gather from the variable itself would make every later read of it copy all of it.
         embeddings = self.embeddings.read_value()
 
-        def squares_of(column: tf.Tensor) -> tf.Tensor:
-            vectors = tf.cast(tf.gather(embeddings, column), tf.float32)
+        def squares_of(queries: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+            vectors = tf.cast(tf.gather(embeddings, rows), tf.float32)
             return tf.reduce_sum(tf.math.squared_difference(queries, vectors), -1)
 
-        squares = tf.map_fn(squares_of, tf.transpose(rows), fn_output_signature=tf.TensorSpec([None], tf.float32))
+        def one_by_one() -> tf.Tensor:
+            columns = tf.TensorSpec([None], tf.float32)
+            squares = tf.map_fn(lambda column: squares_of(queries, column), tf.transpose(rows), columns)
+            return tf.transpose(squares)
+
+        few = tf.size(rows) * self.dimension <= _VALUES
+        squares = tf.cond(few, lambda: squares_of(queries[:, None], rows), one_by_one)
         # top_k puts the lower position first among equals, which is the lower row, as the rows are sorted.
-        negated, order = tf.math.top_k(-tf.transpose(squares), k)
+        negated, order = tf.math.top_k(-squares, k)
         return tf.sqrt(-negated), tf.gather(rows, order, batch_dims=1)
 
 

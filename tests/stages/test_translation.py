@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from rgunit_tf.errors import UserError
+from rgunit_tf.models.convolutions import as_written
 from rgunit_tf.models.layers import InstanceNormalization
 from rgunit_tf.stages.noise import StepNoise
 from rgunit_tf.stages.translation import STEP_TERMS, TERMS, TranslationModel
@@ -81,6 +82,23 @@ def test_passes_of_a_step_are_those_of_the_paper(translation, make_batch):
         np.testing.assert_allclose(mine.realness, plain.realness, atol=1e-4)
 
 
+def test_gradients_are_those_of_the_plain_formulation(translation, make_batch):
+    batch = make_batch()
+    variables = [*translation.trained_variables, *translation.discriminator.trainable_variables]
+
+    @tf.function
+    def gradients():
+        terms = translation.batch_terms(batch, noise())
+        return tf.gradients(terms["generator_loss"] + terms["discriminator_loss"], variables)
+
+    fast = gradients()
+    with as_written():
+        plain = tf.function(gradients.python_function)()
+    assert len(fast) == len(plain) > 50
+    difference = tf.linalg.global_norm([one - other for one, other in zip(fast, plain, strict=True)])
+    assert 0.0 < difference < 1e-4 * tf.linalg.global_norm(plain)
+
+
 @pytest.mark.parametrize(("step", "strength"), [(0, 0.0), (100, 0.0), (110, 0.5), (120, 1.0), (500, 1.0)])
 def test_mask_is_off_during_its_warm_up(make_translation, make_batch, step, strength):
     model = make_translation(loss={"mask_warmup": 100})
@@ -104,6 +122,17 @@ def test_the_noise_on_what_the_discriminator_sees_fades(make_translation, make_b
     seen = make_batch()["image"] + 0.5 * share * source.uniform(1, 1, 1) * source.normal(16, 16, 3)
     for mine, plain in zip(passes.on_real, model.discriminator(seen), strict=True):
         np.testing.assert_allclose(mine.realness, plain.realness, atol=1e-5)
+
+
+def test_a_translated_image_is_encoded_with_noise_on_it(make_translation, make_batch):
+    model = make_translation(loss={"cycle_noise": 0.3})
+    passes, source = model.forward(make_batch(), noise()), noise()
+    for _ in range(2):
+        source.normal(10)  # the styles
+    content = model.content_encoder(passes.translated + 0.3 * source.normal(16, 16, 3))
+    np.testing.assert_allclose(passes.translated_content, content, atol=1e-4)
+    returned, _ = model.decode(content, passes.own_style, passes.translated)
+    np.testing.assert_allclose(passes.returned, returned, atol=1e-4)
 
 
 def test_one_batch_is_learnt_by_heart(make_translation, make_batch):
