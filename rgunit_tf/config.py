@@ -105,13 +105,6 @@ SETTINGS: dict[str, dict[str, Setting]] = {
             low=0.0,
             high=1.0,
         ),
-        "cycle_noise": Setting(
-            0.0,
-            "deviation of the noise that a translated image is encoded with, so that Eq. 2 and 5 are not met by faint "
-            "patterns in it",
-            low=0.0,
-            high=1.0,
-        ),
     },
     "translation": _optimizer(steps=100_000, batch_size=16, learning_rate=1e-4),
     "retrieval": {

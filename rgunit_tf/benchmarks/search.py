@@ -22,8 +22,8 @@ from rgunit_tf.stages.translation import TranslationModel
 
 K = 10
 AVATARS = {"num_images": 2000, "test_images": 500}
-TRAINING_STEPS = 150
-"""Of each of the two stages where no trained run is given: embeddings then are ordered by content and style."""
+TRAINING_STEPS = {"translation": 300, "retrieval": 600}
+"""Where no trained run is given. Fewer leave embeddings that fill more dimensions than those of a finished run do."""
 
 
 def retrieval(
@@ -65,7 +65,7 @@ def retrieval(
         "k": K,
         "leaves": scann.parameters.leaves,
         "leaves_to_search": scann.parameters.leaves_to_search,
-        "embedded_by": workdir or f"a model of {TRAINING_STEPS} steps a stage",
+        "embedded_by": workdir or f"a model of {TRAINING_STEPS['translation']} + {TRAINING_STEPS['retrieval']} steps",
     }
     recorder = Recorder(settings, peak)
     yield recorder.record("matmul_peak", peak, "GFLOP/s")
@@ -88,16 +88,22 @@ def _embeddings(count: int, workdir: str | None) -> tuple[np.ndarray, np.ndarray
 
         run = Workdir(workdir)
         return _embed(run.load_stage("retrieval"), run.dataset(), count)
-    folder = decode_cache.user_folder() / "bench"
     # The first of many embeddings are those of a smaller gallery.
-    for file in sorted(folder.glob("embeddings-*.npz"), key=_count):
+    kept = _kept("*")
+    for file in sorted(kept.parent.glob(kept.name), key=_count):
         if _count(file) >= count:
-            with np.load(file, allow_pickle=False) as kept:
-                return kept["embeddings"][:count], kept["queries"], None
+            with np.load(file, allow_pickle=False) as arrays:
+                return arrays["embeddings"][:count], arrays["queries"], None
     dataset = data.load("avatars", image_size=32, **AVATARS)
     embeddings, queries, seconds = _embed(_short_training(dataset), dataset, count)
-    _keep(folder / f"embeddings-{count}.npz", embeddings, queries)
+    _keep(_kept(count), embeddings, queries)
     return embeddings, queries, seconds
+
+
+def _kept(count: int | str) -> pathlib.Path:
+    """Where the embeddings of the short training are kept."""
+    steps = "-".join(map(str, TRAINING_STEPS.values()))
+    return decode_cache.user_folder() / "bench" / f"embeddings-{steps}-{count}.npz"
 
 
 def _count(file: pathlib.Path) -> int:
@@ -113,10 +119,10 @@ def _short_training(dataset: Dataset) -> RetrievalModel:
     tf.keras.utils.set_random_seed(0)
     translation = TranslationModel(dataset.schema, 32, width=16, residual_blocks=3, discriminator_width=16)
     translation.compile({"learning_rate": 3e-4})
-    translation.fit(dataset.train.stream(8, 0), steps_per_epoch=TRAINING_STEPS, verbose=0)
+    translation.fit(dataset.train.stream(8, 0), steps_per_epoch=TRAINING_STEPS["translation"], verbose=0)
     retrieval = RetrievalModel(translation)
     retrieval.compile({"learning_rate": 3e-4})
-    retrieval.fit(dataset.train.stream(32, 0), steps_per_epoch=TRAINING_STEPS, verbose=0)
+    retrieval.fit(dataset.train.stream(32, 0), steps_per_epoch=TRAINING_STEPS["retrieval"], verbose=0)
     return retrieval
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.eager import record
+from tensorflow.python.framework import auto_control_deps_utils
 
 from rgunit_tf.errors import UserError
 from rgunit_tf.retrieval import index
@@ -22,7 +23,8 @@ from rgunit_tf.retrieval import index
 # Comparing with every row is exact, and at 2,000 x 300 faster than the tree too (85,000 against 50,000 queries/s on two
 # cores); at 20,000 the tree is (19,000 against 11,500). The limit lies between the two.
 BRUTE_FORCE_ROWS = 10_000
-_FEWEST_LEAVES = 90
+# With fewer, the quantised distances cost recall: at 200,000 rows 60 give 0.972, 100 give 0.991, 250 give 0.994.
+_REORDER = 120
 # What ScaNN's state consists of, in the order of its constructor.
 _STATE = {
     "scann_config": tf.string,
@@ -55,18 +57,16 @@ class ScannParameters:
 def parameters_for(size: int) -> ScannParameters:
     """The rule by which the parameters follow from the number of rows.
 
-    To 10,000 rows brute force. Beyond, leaves = 2 sqrt(N) and leaves_to_search = 4 sqrt(leaves), but at least 90: 90 of
-    282 at 20,000 rows, 120 of 894 at 200,000. The leaves searched decide the recall, the reordering hardly: at 20,000
-    (bin/bench retrieval) recall at 10 is 0.988 with 67 leaves, be it 100 or 400 reordered, 0.995 with 90, 0.999 with
-    120; at 50,000 it is 0.992 with 85, at 200,000 0.979 with 120. What counts is the share of the rows: at 200,000
-    recall is 0.985 with 40 of 200 leaves and 0.983 with 320 of 2,000, which is half as fast.
+    To 10,000 rows brute force. Beyond, leaves = sqrt(N) / 2 and leaves_to_search = 1.5 sqrt(leaves): 13 of 71 at 20,000
+    rows, 23 of 224 at 200,000, 107 of 5,000 at 100,000,000. Of the default run's embeddings recall at 10 then is 1.000
+    at 20,000, 0.9995 at 50,000 and 0.997 at 200,000. Those of a model that was trained for a few steps fill more
+    dimensions (half of their variance lies in 16, not in 4): there 0.99 takes a quarter of the leaves. More and smaller
+    leaves need a smaller share of the rows, and take longer all the same.
     """
     if size <= BRUTE_FORCE_ROWS:
         return ScannParameters(leaves=0, leaves_to_search=0, reorder=0)
-    leaves = round(2 * math.sqrt(size))
-    return ScannParameters(
-        leaves=leaves, leaves_to_search=max(_FEWEST_LEAVES, math.ceil(4 * math.sqrt(leaves))), reorder=100
-    )
+    leaves = round(math.sqrt(size) / 2)
+    return ScannParameters(leaves=leaves, leaves_to_search=math.ceil(1.5 * math.sqrt(leaves)), reorder=_REORDER)
 
 
 def scann_ops() -> ModuleType:
@@ -82,6 +82,8 @@ def scann_ops() -> ModuleType:
             "index=scann needs the package scann made for this TensorFlow: pip install scann==1.3.0 (TensorFlow 2.15, "
             f"Linux x86-64), or use index=exact ({str(error).splitlines()[0]})"
         ) from error
+    # Two searches may run at a time. TensorFlow takes an operation that it does not know for one that writes.
+    auto_control_deps_utils.register_read_only_resource_op("Scann>ScannSearchBatched")
     return ops
 
 
@@ -184,17 +186,23 @@ class ScannIndex(index.Index):
             if not self.parameters.leaves:
                 rows, _ = searcher.search_batched_parallel(queries, k)
                 return tf.reshape(rows, [-1, k])
-            reorder = tf.maximum(self.parameters.reorder, 2 * k)
-            rows, distances = searcher.search_batched_parallel(queries, k, reorder, self.parameters.leaves_to_search)
-            # Where the leaves searched hold fewer than k rows ScaNN pads with row 0 at distance NaN, or narrows the
-            # result: then all leaves are searched. The result of an empty batch has shape [0, 0].
-            enough = (tf.shape(rows)[1] >= k) & ~tf.reduce_any(tf.math.is_nan(distances))
-            rows = tf.cond(
-                enough | (tf.shape(queries)[0] == 0),
-                lambda: rows,
-                lambda: searcher.search_batched_parallel(queries, k, reorder, self.parameters.leaves)[0],
-            )
-            return tf.reshape(rows, [-1, k])
+            # ScaNN's pool has a thread less than the machine has cores: on two cores, one. Two halves keep both busy.
+            half = tf.shape(queries)[0] // 2
+            rows = [self._tree_rows(searcher, part, k) for part in (queries[:half], queries[half:])]
+            return tf.concat(rows, 0)
+
+    def _tree_rows(self, searcher: Any, queries: tf.Tensor, k: tf.Tensor) -> tf.Tensor:
+        reorder = tf.maximum(self.parameters.reorder, 2 * k)
+        rows, distances = searcher.search_batched_parallel(queries, k, reorder, self.parameters.leaves_to_search)
+        # Where the leaves searched hold fewer than k rows ScaNN pads with row 0 at distance NaN, or narrows the
+        # result: then all leaves are searched. The result of an empty batch has shape [0, 0].
+        enough = (tf.shape(rows)[1] >= k) & ~tf.reduce_any(tf.math.is_nan(distances))
+        rows = tf.cond(
+            enough | (tf.shape(queries)[0] == 0),
+            lambda: rows,
+            lambda: searcher.search_batched_parallel(queries, k, reorder, self.parameters.leaves)[0],
+        )
+        return tf.reshape(rows, [-1, k])
 
 
 def _completed(size: int, options: dict[str, int]) -> ScannParameters:
@@ -203,5 +211,5 @@ def _completed(size: int, options: dict[str, int]) -> ScannParameters:
     leaves = options.get("leaves", rule.leaves)
     if not leaves:
         return ScannParameters(0, 0, 0)
-    to_search = options.get("leaves_to_search", rule.leaves_to_search or math.ceil(4 * math.sqrt(leaves)))
-    return ScannParameters(leaves, min(to_search, leaves), options.get("reorder", rule.reorder or 100))
+    to_search = options.get("leaves_to_search", rule.leaves_to_search or math.ceil(1.5 * math.sqrt(leaves)))
+    return ScannParameters(leaves, min(to_search, leaves), options.get("reorder", rule.reorder or _REORDER))

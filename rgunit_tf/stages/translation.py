@@ -171,7 +171,7 @@ class TranslationModel(Translator):
         )
         reconstructed, translated = tf.split(decoded, 2)
         reconstructed_style, translated_style = tf.split(self.style_encoder(decoded)[0], 2)
-        translated_content = self.content_encoder(self._noised(translated, noise))
+        translated_content = self.content_encoder(translated)
         returned, _ = self.decode(self.guide(translated_content, own_style, ids, noise), own_style, translated)
         return Passes(
             content=content,
@@ -188,16 +188,6 @@ class TranslationModel(Translator):
             on_real=self.discriminator(self._shown(images, noise)),
             on_translated=self.discriminator(self._shown(translated, noise)),
         )
-
-    def _noised(self, translated: tf.Tensor, noise: StepNoise) -> tf.Tensor:
-        """What Ec sees of a translated image: with noise, in which a faint pattern does not survive.
-
-        Without it G hides what the way back needs, such as a beard it took away, in specks of colour (Chu et al., 2017,
-        "CycleGAN, a master of steganography").
-        """
-        if not self.loss_settings.cycle_noise:
-            return translated
-        return translated + self.loss_settings.cycle_noise * noise.normal(self.image_size, self.image_size, 3)
 
     def _kl_weight(self) -> tf.Tensor:
         rise = tf.cast(self.step, tf.float32) / max(1.0, float(self.loss_settings.kl_warmup))

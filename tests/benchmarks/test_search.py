@@ -12,7 +12,7 @@ def kept(tmp_path, monkeypatch):
     """Embeddings on disk, as an earlier benchmark of 400 left them."""
     monkeypatch.setenv("RGUNIT_CACHE", str(tmp_path))
     embeddings = np.random.default_rng(0).normal(size=(400, 8)).astype(np.float32)
-    search._keep(tmp_path / "bench/embeddings-400.npz", embeddings, embeddings[:130] + 0.01)
+    search._keep(search._kept(400), embeddings, embeddings[:130] + 0.01)
     return embeddings
 
 

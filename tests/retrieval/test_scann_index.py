@@ -26,8 +26,8 @@ def recall(found, truth):
 
 def test_the_rule_for_parameters():
     assert scann_index.parameters_for(10_000) == scann_index.ScannParameters(0, 0, 0)
-    assert scann_index.parameters_for(20_000) == scann_index.ScannParameters(283, 90, 100)
-    assert scann_index.parameters_for(200_000) == scann_index.ScannParameters(894, 120, 100)
+    assert scann_index.parameters_for(20_000) == scann_index.ScannParameters(71, 13, 120)
+    assert scann_index.parameters_for(200_000) == scann_index.ScannParameters(224, 23, 120)
 
 
 def test_tree_finds_nearly_all_of_the_ten_nearest():
