@@ -136,8 +136,11 @@ class Index(tf.Module, abc.ABC):
             return tf.reduce_sum(tf.math.squared_difference(queries, vectors), -1)
 
         def one_by_one() -> tf.Tensor:
-            columns = tf.TensorSpec([None], tf.float32)
-            squares = tf.map_fn(lambda column: squares_of(queries, column), tf.transpose(rows), columns)
+            squares = tf.map_fn(
+                lambda column: squares_of(queries, column),
+                tf.transpose(rows),
+                fn_output_signature=tf.TensorSpec([None], tf.float32),
+            )
             return tf.transpose(squares)
 
         few = tf.size(rows) * self.dimension <= _VALUES
