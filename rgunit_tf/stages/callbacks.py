@@ -23,7 +23,7 @@ class Checkpoints(tf.keras.callbacks.Callback):
       folder: where to.
       every: steps between two checkpoints; one is written at the end of the epoch (logged steps) that reaches them.
       stop: the request to stop; it is answered after the step in which it came, and where that step is logged, once it
-        is.
+        is. In the first step, which builds the graph for seconds, there is nothing to save yet, and a signal ends it.
     """
 
     def __init__(self, folder: CheckpointFolder, every: int, stop: StopRequest):
@@ -36,6 +36,7 @@ class Checkpoints(tf.keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Answers a signal, but for the last step of an epoch, which the other callbacks have yet to record."""
+        self.stop.hold()
         if batch + 1 < self.params["steps"]:
             self._answer()
 

@@ -12,9 +12,10 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class StopRequest:
-    """Within the block the first SIGTERM or SIGINT is noted; a second one ends the process at once.
+    """From `hold` to the end of the block the first SIGTERM or SIGINT is noted; a second one ends the process at once.
 
-    Outside of the main thread, where Python allows no handlers, nothing is caught.
+    Before `hold` they do what they did before the block. Outside of the main thread, where Python allows no handlers,
+    nothing is caught.
     """
 
     def __init__(self) -> None:
@@ -23,9 +24,12 @@ class StopRequest:
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> StopRequest:
-        if threading.current_thread() is threading.main_thread():
-            self._previous = {number: signal.signal(number, self._note) for number in _SIGNALS}
         return self
+
+    def hold(self) -> None:
+        """From now on there is something to save first; further calls do nothing."""
+        if not self._previous and threading.current_thread() is threading.main_thread():
+            self._previous = {number: signal.signal(number, self._note) for number in _SIGNALS}
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         del frame

@@ -87,12 +87,32 @@ def test_a_signal_in_a_step_that_is_logged_waits_for_its_line(model, folder):
         callback.set_params({"steps": 2})
         callback.on_train_begin()
         model.step.assign(10)
+        callback.on_train_batch_end(0)
         os.kill(os.getpid(), signal.SIGTERM)
         # The history and the grid of step 10 are written at the end of the epoch, by callbacks before this one.
         callback.on_train_batch_end(1)
         assert folder.steps() == []
         callback.on_epoch_end(0)
     assert folder.steps() == [10]
+
+
+def test_a_signal_in_the_first_step_ends_the_run_at_once(model, folder):
+    class Ended(BaseException):
+        pass
+
+    def end(number, frame):
+        raise Ended
+
+    handler = signal.signal(signal.SIGTERM, end)
+    try:
+        with pytest.raises(Ended), StopRequest() as stop:
+            callback = Checkpoints(folder, 100, stop)
+            callback.model = model
+            callback.on_train_begin()
+            os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+    assert folder.steps() == []
 
 
 def rows_of(path):
