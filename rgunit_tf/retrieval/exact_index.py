@@ -10,9 +10,12 @@ import tensorflow as tf
 from rgunit_tf.errors import UserError
 from rgunit_tf.retrieval import index
 
-# Scores held at a time (2^22 floats are 16 MiB) and rows copied at a time (at 300 dimensions, 20 MiB).
+# Scores held at a time (2^22 floats are 16 MiB) and rows compared at a time, of which float16 ones are copied to float32
+# (at 300 dimensions, 20 MiB).
 _SCORES = 2**22
 _ROWS = 2**14
+# TensorFlow slices without a copy where the slice begins at a multiple of 64 bytes, as every 64th row does.
+_ALIGNED = 64
 # Candidates beyond k. Rounding can swap rows whose distances are nearly equal; the distances of the candidates are
 # computed again without that error, so a row that belongs among the k nearest only has to be among the candidates.
 _SPARE = 8
@@ -68,15 +71,19 @@ class ExactIndex(index.Index):
         wanted = tf.minimum(k + _SPARE, self.size)
         queries = queries - self._center
         batch = tf.shape(queries)[0]
-        # Read once and whole, which copies nothing (see `Index._rank`), as slices of the first dimension do not either.
-        embeddings = tf.convert_to_tensor(self._embeddings)
-        block = self._block or tf.clip_by_value(_SCORES // tf.maximum(batch, 1), 1, _ROWS)
+        # Read once and whole, which copies nothing (see `Index._rank`), nor do slices of a vector. Slices of a matrix do
+        # if its rows are no multiple of 64 bytes long.
+        embeddings = tf.reshape(tf.convert_to_tensor(self._embeddings), [-1])
+        units = tf.clip_by_value(_SCORES // tf.maximum(batch, 1) // _ALIGNED, 1, _ROWS // _ALIGNED)
+        block = self._block or units * _ALIGNED
 
         def compare(start: tf.Tensor, best: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
             stop = tf.minimum(start + block, self.size)
             # With q and x relative to the center m: -|q - x|^2 + |q|^2 = 2qx - |x|^2 = 2q(x + m) - |x|^2 - 2qm. What
             # depends on q alone does not change the order of its rows, so the rows can be used as they are stored.
-            part = tf.cast(tf.slice(embeddings, [start, 0], [stop - start, self.dimension]), tf.float32)
+            first, count = (tf.cast(number, tf.int64) * self.dimension for number in (start, stop - start))
+            part = tf.reshape(tf.slice(embeddings, [first], [count]), [stop - start, self.dimension])
+            part = tf.cast(part, tf.float32)
             scores = 2.0 * tf.matmul(queries, part, transpose_b=True)
             scores, columns = tf.math.top_k(scores - self._norms[start:stop], tf.minimum(wanted, stop - start))
             best = tf.concat([best, scores], axis=1)
