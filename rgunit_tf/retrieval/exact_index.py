@@ -10,8 +10,8 @@ import tensorflow as tf
 from rgunit_tf.errors import UserError
 from rgunit_tf.retrieval import index
 
-# Scores held at a time (2^22 floats are 16 MiB) and rows compared at a time, of which float16 ones are copied to float32
-# (at 300 dimensions, 20 MiB).
+# Scores held at a time (2^22 floats are 16 MiB) and rows compared at a time; float16 ones are copied to float32 (at 300
+# dimensions, 20 MiB).
 _SCORES = 2**22
 _ROWS = 2**14
 # TensorFlow slices without a copy where the slice begins at a multiple of 64 bytes, as every 64th row does.
@@ -71,8 +71,8 @@ class ExactIndex(index.Index):
         wanted = tf.minimum(k + _SPARE, self.size)
         queries = queries - self._center
         batch = tf.shape(queries)[0]
-        # Read once and whole, which copies nothing (see `Index._rank`), nor do slices of a vector. Slices of a matrix do
-        # if its rows are no multiple of 64 bytes long.
+        # Read once and whole, which copies nothing (see `Index._rank`), nor do slices of a vector. Those of a matrix
+        # do if its rows are no multiple of 64 bytes long.
         embeddings = tf.reshape(tf.convert_to_tensor(self._embeddings), [-1])
         units = tf.clip_by_value(_SCORES // tf.maximum(batch, 1) // _ALIGNED, 1, _ROWS // _ALIGNED)
         block = self._block or units * _ALIGNED
