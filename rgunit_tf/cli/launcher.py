@@ -27,7 +27,10 @@ class Interrupted(KeyboardInterrupt):
 
     def __init__(self, number: int):
         super().__init__(signal.Signals(number).name)
-        self.number = number
+
+
+_received: list[int] = []
+"""The signals that came. Where TensorFlow's C++ code had called Python, it makes another error of Interrupted."""
 
 
 def run(main: Main, positional: bool = False, onednn: bool = True) -> None:
@@ -60,6 +63,7 @@ def call(main: Main, argv: Sequence[str], positional: bool = False) -> int:
     """
     _quieten()
     name = _name(main, argv[0])
+    _received.clear()
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _interrupt)
@@ -75,20 +79,23 @@ def call(main: Main, argv: Sequence[str], positional: bool = False) -> int:
             if module == main.__module__ and flags.FLAGS[flag].value is None:
                 raise UserError(f"--{flag} is missing; give --{flag}=...")
         return main([argv[0], *rest]) or 0
-    except UserError as error:
+    except (Interrupted, Exception) as error:
+        return _explain(name, error)
+
+
+def _explain(name: str, error: BaseException) -> int:
+    """Says why the command named `name` ends and returns its exit code."""
+    if _received:
+        _say(name, f"ended by {signal.Signals(_received[0]).name}; give the same command again to go on")
+        return 128 + _received[0]
+    if isinstance(error, UserError):
         _say(name, str(error))
         return 2
-    except RunError as error:
+    if isinstance(error, RunError):
         _say(name, str(error))
-        return 1
-    except Interrupted as error:
-        _say(name, f"ended by {error}; give the same command again to go on")
-        return 128 + error.number
-    except BrokenPipeError:
-        return 1
-    except Exception:
-        traceback.print_exc()
-        return 1
+    elif not isinstance(error, BrokenPipeError):
+        traceback.print_exception(error)
+    return 1
 
 
 def _prefer_onednn() -> None:
@@ -156,4 +163,5 @@ def _say(name: str, message: str) -> None:
 def _interrupt(number: int, frame: FrameType | None) -> None:
     # A second signal ends the process at once.
     signal.signal(number, signal.SIG_DFL)
+    _received.append(number)
     raise Interrupted(number)

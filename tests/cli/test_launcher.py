@@ -109,6 +109,14 @@ def test_signals_unwind_the_command(run, name, number):
     assert err == f"example_command: ended by {name}; give the same command again to go on\n"
 
 
+def test_a_signal_of_which_a_library_makes_another_error_is_a_signal_all_the_same(run):
+    assert run("--do=translated") == (
+        128 + 15,
+        "",
+        "example_command: ended by SIGTERM; give the same command again to go on\n",
+    )
+
+
 def test_a_signal_that_comes_when_all_is_done_changes_nothing(run):
     assert run("--do=late") == (0, "", "")
 
