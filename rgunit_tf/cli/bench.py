@@ -49,7 +49,7 @@ def main(argv: list[str]) -> None:
         raise UserError(f"--image_size={_IMAGE_SIZE.value}: must be a multiple of 4, the stride of the content encoder")
     if _JIT_COMPILE.value and argv[1] != "train_step":
         raise UserError(f"--jit_compile is for train_step; {argv[1]} cannot be compiled by XLA")
-    with _profile():
+    with _profile(argv[1]):
         for record in _records(argv[1]):
             print(json.dumps(record), flush=True)
 
@@ -73,7 +73,7 @@ def _records(what: str) -> Iterator[dict[str, Any]]:
     if what == "input":
         from rgunit_tf.benchmarks import input_pipeline
 
-        return input_pipeline.input_pipeline(_IMAGE_SIZE.value, batch_size, repeats=repeats)
+        return input_pipeline.input_pipeline(_IMAGE_SIZE.value, batch_size, repeats=repeats, profile=_PROFILE.value)
     if what == "serving":
         return _serving(batch_size)
     from rgunit_tf.benchmarks import startup
@@ -107,10 +107,10 @@ def _batch_size(what: str) -> int:
     return {"retrieval": 64, "input": 16}.get(what, 1)
 
 
-def _profile() -> Any:
+def _profile(what: str) -> Any:
     import contextlib
 
-    if not _PROFILE.value:
+    if not _PROFILE.value or what == "input":  # it takes a trace in any case, of its training steps alone
         return contextlib.nullcontext()
     import tensorflow as tf
 

@@ -45,6 +45,16 @@ def test_guided_step(bench):
         assert found[f"guided_step_over_train_step_{kind}"]["value"] == pytest.approx(ratio)
 
 
+@pytest.mark.soak
+def test_input(bench, tmp_path):
+    options = ("--image_size=16", "--batch_size=4", "--repeats=2", f"--profile={tmp_path}")
+    found = records(bench("input", *options))
+    ratio = found["pipeline_images_per_s"]["value"] / found["decode_jpeg_images_per_s"]["value"]
+    assert found["pipeline_over_decode_jpeg"]["value"] == pytest.approx(ratio)
+    assert 0 < found["input_wait_share"]["value"] < 1
+    assert list(tmp_path.rglob("*.xplane.pb"))
+
+
 def test_a_mistake_is_one_line(bench):
     for arguments, words in (
         ((), "name one of train_step"),
