@@ -13,7 +13,6 @@ import json
 import os
 import pathlib
 import queue
-import signal
 import struct
 import subprocess
 import sys
@@ -26,7 +25,7 @@ from PIL import Image
 
 from rgunit_tf.data import avatar_drawing, decoding
 from rgunit_tf.data.avatar_people import Person
-from rgunit_tf.data.worker_process import while_asked, worker_process
+from rgunit_tf.data.worker_process import requests, while_asked, worker_process
 
 _CHUNK = 32
 _HEADER = struct.Struct("<?q")  # whether it went well, length of what follows
@@ -129,9 +128,8 @@ def _answer(stream: BinaryIO) -> bytes:
 
 
 def _serve(jobs: BinaryIO, answers: BinaryIO) -> None:
-    for line in jobs:
+    for job in requests(jobs):
         try:
-            job = json.loads(line)
             well, content = True, _perform({**job, "people": [Person.from_dict(record) for record in job["people"]]})
         except Exception as error:
             well, content = False, f"{type(error).__name__}: {error}".encode()
@@ -140,6 +138,5 @@ def _serve(jobs: BinaryIO, answers: BinaryIO) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller decides; without it this process sees the end of input
     with while_asked():
         _serve(sys.stdin.buffer, sys.stdout.buffer)

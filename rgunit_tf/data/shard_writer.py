@@ -11,7 +11,6 @@ import hashlib
 import json
 import pathlib
 import queue
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -21,7 +20,7 @@ from typing import Any
 from rgunit_tf import atomic
 from rgunit_tf.data import decoding, record_file
 from rgunit_tf.data.records import FileReader
-from rgunit_tf.data.worker_process import while_asked, worker_process
+from rgunit_tf.data.worker_process import requests, while_asked, worker_process
 
 PROGRESS = ".progress"
 """Folder, within the output, of what a call that was cut off has finished."""
@@ -130,9 +129,9 @@ def _example(image: dict[str, Any], encoded: bytes) -> bytes:
 
 
 def _serve() -> None:
-    for line in sys.stdin.buffer:
+    for request in requests(sys.stdin.buffer):
         try:
-            answer = write_shard(json.loads(line))
+            answer = write_shard(request)
         except OSError as error:
             answer = {"errno": error.errno, "text": error.strerror, "file": error.filename}
         sys.stdout.write(json.dumps(answer) + "\n")
@@ -140,6 +139,5 @@ def _serve() -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller decides; without it this process sees the end of input
     with while_asked():
         _serve()
