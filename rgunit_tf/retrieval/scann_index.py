@@ -23,7 +23,8 @@ from rgunit_tf.retrieval import index
 # Comparing with every row is exact, and at 2,000 x 300 faster than the tree too (85,000 against 50,000 queries/s on two
 # cores); at 20,000 the tree is (19,000 against 11,500). The limit lies between the two.
 BRUTE_FORCE_ROWS = 10_000
-# With fewer, the quantised distances cost recall: at 200,000 rows 60 give 0.972, 100 give 0.991, 250 give 0.994.
+# With fewer, the quantised distances cost recall: at 200,000 rows 60 give 0.972, 100 give 0.991, 250 give 0.994. Of
+# more rows more are too near each other to be told apart by them: at 1,000,000 120 give 0.983, 200 give 0.996.
 _REORDER = 120
 # What ScaNN's state consists of, in the order of its constructor.
 _STATE = {
@@ -57,17 +58,22 @@ class ScannParameters:
 def parameters_for(size: int) -> ScannParameters:
     """The rule by which the parameters follow from the number of rows.
 
-    To 10,000 rows brute force. Beyond, leaves = sqrt(N) / 2 and leaves_to_search = 1.5 sqrt(leaves): 13 of 71 at 20,000
-    rows, 23 of 224 at 200,000, 107 of 5,000 at 100,000,000. Of the default run's embeddings recall at 10 then is 1.000
-    at 20,000, 0.9995 at 50,000 and 0.997 at 200,000. Those of a model that was trained for a few steps fill more
-    dimensions (half of their variance lies in 16, not in 4): of 200,000 such recall is 0.951, and 0.99 takes a quarter
-    of the leaves; give `leaves_to_search`. More and smaller leaves need a smaller share of the rows, and take longer
-    all the same.
+    To 10,000 rows brute force. Beyond, leaves = 0.7 sqrt(N), leaves_to_search = sqrt(leaves) and reorder = 2 cbrt(N),
+    at least 120: 10 of 99 leaves at 20,000 rows, 18 of 313 at 200,000, 27 of 700 at 1,000,000, 84 of 7,000 at
+    100,000,000. Of the default run's embeddings recall at 10 then is 0.999 at 20,000 and 50,000, 0.998 at 200,000 and
+    0.995 at 1,000,000. Those of a model that was trained for a few steps fill more dimensions (half of their variance
+    lies in 16, not in 4): 0.99 of 200,000 such takes a quarter of the leaves; give `leaves_to_search`. More and smaller
+    leaves need a smaller share of the rows, and take longer all the same.
     """
     if size <= BRUTE_FORCE_ROWS:
         return ScannParameters(leaves=0, leaves_to_search=0, reorder=0)
-    leaves = round(math.sqrt(size) / 2)
-    return ScannParameters(leaves=leaves, leaves_to_search=math.ceil(1.5 * math.sqrt(leaves)), reorder=_REORDER)
+    leaves = round(0.7 * math.sqrt(size))
+    reorder = max(_REORDER, round(2 * size ** (1 / 3)))
+    return ScannParameters(leaves=leaves, leaves_to_search=_to_search(leaves), reorder=reorder)
+
+
+def _to_search(leaves: int) -> int:
+    return math.ceil(math.sqrt(leaves))
 
 
 def scann_ops() -> ModuleType:
@@ -212,5 +218,5 @@ def _completed(size: int, options: dict[str, int]) -> ScannParameters:
     leaves = options.get("leaves", rule.leaves)
     if not leaves:
         return ScannParameters(0, 0, 0)
-    to_search = options.get("leaves_to_search", rule.leaves_to_search or math.ceil(1.5 * math.sqrt(leaves)))
+    to_search = options.get("leaves_to_search", rule.leaves_to_search or _to_search(leaves))
     return ScannParameters(leaves, min(to_search, leaves), options.get("reorder", rule.reorder or _REORDER))
