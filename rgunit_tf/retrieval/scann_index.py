@@ -58,10 +58,10 @@ class ScannParameters:
 def parameters_for(size: int) -> ScannParameters:
     """The rule by which the parameters follow from the number of rows.
 
-    To 10,000 rows brute force. Beyond, leaves = 0.7 sqrt(N), leaves_to_search = sqrt(leaves) and reorder = 2 cbrt(N),
-    at least 120: 10 of 99 leaves at 20,000 rows, 18 of 313 at 200,000, 27 of 700 at 1,000,000, 84 of 7,000 at
-    100,000,000. Of the default run's embeddings recall at 10 then is 0.999 at 20,000 and 50,000, 0.998 at 200,000 and
-    0.995 at 1,000,000. Those of a model that was trained for a few steps fill more dimensions (half of their variance
+    To 10,000 rows brute force. Beyond, leaves = 0.7 N^(1/2), leaves_to_search = 0.7 N^(1/4) and reorder = 2 N^(1/3), at
+    least 120: 9 of 99 leaves at 20,000 rows, 15 of 313 at 200,000, 23 of 700 at 1,000,000, 70 of 7,000 at 100,000,000.
+    Of the default run's embeddings recall at 10 then is 0.998 at 20,000 and 50,000, 0.997 at 200,000 and 0.994 at
+    1,000,000. Those of a model that was trained for a few steps fill more dimensions (half of their variance
     lies in 16, not in 4): 0.99 of 200,000 such takes a quarter of the leaves; give `leaves_to_search`. More and smaller
     leaves need a smaller share of the rows, and take longer all the same.
     """
@@ -73,7 +73,7 @@ def parameters_for(size: int) -> ScannParameters:
 
 
 def _to_search(leaves: int) -> int:
-    return math.ceil(math.sqrt(leaves))
+    return math.ceil(math.sqrt(0.7 * leaves))
 
 
 def scann_ops() -> ModuleType:
