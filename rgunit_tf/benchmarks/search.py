@@ -27,7 +27,7 @@ TRAINING_STEPS = {"translation": 300, "retrieval": 600}
 
 
 def retrieval(
-    gallery_size: int, batch_size: int = 64, repeats: int = 10, workdir: str | None = None, leaves: int | None = None
+    gallery_size: int, batch_size: int = 64, repeats: int = 60, workdir: str | None = None, leaves: int | None = None
 ) -> Iterator[dict[str, Any]]:
     """Records of the search of the 10 nearest among `gallery_size` embeddings.
 

@@ -26,9 +26,9 @@ def recall(found, truth):
 
 def test_the_rule_for_parameters():
     assert scann_index.parameters_for(10_000) == scann_index.ScannParameters(0, 0, 0)
-    assert scann_index.parameters_for(20_000) == scann_index.ScannParameters(99, 10, 120)
-    assert scann_index.parameters_for(200_000) == scann_index.ScannParameters(313, 18, 120)
-    assert scann_index.parameters_for(1_000_000) == scann_index.ScannParameters(700, 27, 200)
+    assert scann_index.parameters_for(20_000) == scann_index.ScannParameters(99, 9, 120)
+    assert scann_index.parameters_for(200_000) == scann_index.ScannParameters(313, 15, 120)
+    assert scann_index.parameters_for(1_000_000) == scann_index.ScannParameters(700, 23, 200)
 
 
 def test_tree_finds_nearly_all_of_the_ten_nearest():
