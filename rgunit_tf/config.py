@@ -129,6 +129,12 @@ SETTINGS: dict[str, dict[str, Setting]] = {
         "content_cache_dtype": Setting(
             "float32", "how cached contents are held: exactly, or rounded to float16", choices=("float32", "float16")
         ),
+        "initial_share": Setting(
+            0.0,
+            "share of the neighbours in the fused content before training; 0 starts as exactly the translation model",
+            low=0.0,
+            high=1.0,
+        ),
         "mode": Setting(
             "retrieved", "neighbours: the nearest ones, or random ones (paper Table 2)", choices=("retrieved", "random")
         ),

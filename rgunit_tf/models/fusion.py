@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,19 +15,21 @@ class Fusion(tf.keras.Model):
     """`c_total = f(Ec(x) + f(Ec(r_1) + ... + Ec(r_n)))`, + being concatenation of channels.
 
     The inner convolution (3x3, since neighbours are not aligned to the pixel) mixes the neighbours; the outer one
-    (1x1) mixes the result with the input's content. The outer kernel starts as the identity on the input's content
-    and zero on the neighbours', so that a fresh guided model is exactly the translation model.
+    (1x1) mixes the result with the input's content. They start as the mean of the neighbours, and as
+    `(1 - initial_share) Ec(x) + initial_share * mean`: at 0 a fresh guided model is exactly the translation model.
 
     Args:
       channels: C of the content.
+      initial_share: the neighbours' share in the fused content before training, from 0 to 1.
     """
 
-    def __init__(self, channels: int, **kwargs: Any):
+    def __init__(self, channels: int, initial_share: float = 0.0, **kwargs: Any):
         super().__init__(**kwargs)
-        self.channels = channels
-        self.neighbors = Convolution(channels, 3)
-        identity = np.concatenate([np.eye(channels), np.zeros((channels, channels))])[None, None]
-        self.outer = Convolution(channels, 1, kernel_initializer=tf.keras.initializers.Constant(identity))
+        self.channels, self.initial_share = channels, initial_share
+        same = np.eye(channels, dtype=np.float32)
+        mixture = np.concatenate([(1.0 - initial_share) * same, initial_share * same])[None, None]
+        self.neighbors = Convolution(channels, 3, kernel_initializer=_mean_of_neighbors)
+        self.outer = Convolution(channels, 1, kernel_initializer=tf.keras.initializers.Constant(mixture))
 
     def call(self, content: tf.Tensor, neighbors: tf.Tensor) -> tf.Tensor:
         """Content float [B, h, w, C], neighbours' content [B, r, h, w, C] (the nearest first) -> [B, h, w, C]."""
@@ -38,4 +41,14 @@ class Fusion(tf.keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
-        return {"channels": self.channels}
+        return {"channels": self.channels, "initial_share": self.initial_share}
+
+
+def _mean_of_neighbors(shape: Sequence[int], dtype: tf.DType | None = None) -> tf.Tensor:
+    """The kernel [3, 3, r C, C] of a convolution that gives the mean of r contents of C channels."""
+    height, width, stacked, channels = shape
+    kernel = np.zeros(shape, np.float32)
+    count = stacked // channels
+    kernel[height // 2, width // 2] = np.tile(np.eye(channels), (count, 1)) / count
+    return tf.cast(kernel, dtype or tf.float32)
+

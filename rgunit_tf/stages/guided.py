@@ -21,7 +21,7 @@ CACHE_DTYPES = ("float32", "float16")
 class GuidedModel(TranslationModel):
     """Translates with the help of real images of the target domain: RG-UNIT.
 
-    Starts as exactly the translation model. Ec, Es and R stay as they are (the gallery's embeddings rely on them);
+    Starts as exactly the translation model, unless `initial_share` says otherwise. Ec, Es and R stay as they are (the gallery's embeddings rely on them);
     the fusion, G and D are trained.
 
     Args:
@@ -33,6 +33,8 @@ class GuidedModel(TranslationModel):
       content_cache_mb: the gallery's contents are computed once and held as far as they fit into this, MiB; images
         beyond it are encoded each time they are retrieved.
       content_cache_dtype: `float32` holds contents as they were computed; `float16` twice as many, rounded.
+      initial_share: the neighbours' share in the fused content before training; beyond 0 the model does not start as
+        the translation model, and learns to use what it is given.
 
     Raises:
       UserError: more neighbours than the gallery has besides an image itself, or an unknown mode or dtype.
@@ -47,6 +49,7 @@ class GuidedModel(TranslationModel):
         mode: str = "retrieved",
         content_cache_mb: float = 1024,
         content_cache_dtype: str = "float32",
+        initial_share: float = 0.0,
     ):
         if content_cache_dtype not in CACHE_DTYPES:
             raise UserError(f"content_cache_dtype={content_cache_dtype!r}; known: {', '.join(CACHE_DTYPES)}")
@@ -75,7 +78,7 @@ class GuidedModel(TranslationModel):
         for mine, theirs in zip(self._copied_parts(self), self._copied_parts(translation), strict=True):
             mine.set_weights(theirs.get_weights())
         self.content_encoder.trainable = self.style_encoder.trainable = False
-        self.fusion = Fusion(self.content_encoder.channels)
+        self.fusion = Fusion(self.content_encoder.channels, initial_share)
         if neighbors:
             side = self.image_size // self.content_encoder.stride
             content = tf.zeros((1, side, side, self.fusion.channels))

@@ -91,7 +91,7 @@ def _build(workdir: Workdir, name: str, schema: AttributeSchema, gallery: Galler
         model.compile(config.retrieval, **execution)
     else:
         retrieval, guided = workdir.load_stage("retrieval"), config.guided
-        chosen = ("neighbors", "mode", "content_cache_mb", "content_cache_dtype")
+        chosen = ("neighbors", "mode", "content_cache_mb", "content_cache_dtype", "initial_share")
         model = GuidedModel(retrieval.translation, retrieval, gallery, **{key: guided[key] for key in chosen})
         model.compile(guided, config.loss, **execution)
     return model

@@ -94,10 +94,20 @@ def test_fusion_starts_as_the_identity_on_the_content():
     np.testing.assert_array_equal(fusion(content, neighbors), content)
 
 
+@pytest.mark.parametrize("share", [0.25, 1.0])
+def test_fusion_can_start_as_a_mixture_with_the_mean_of_the_neighbours(share):
+    fusion = Fusion(6, initial_share=share)
+    content, neighbors = random(2, 4, 4, 6), random(2, 3, 4, 4, 6, seed=1)
+    expected = (1 - share) * content + share * tf.reduce_mean(neighbors, 1)
+    np.testing.assert_allclose(fusion(content, neighbors), expected, atol=1e-6)
+    assert Fusion.from_config(fusion.get_config()).initial_share == share
+
+
 def test_fusion_convolves_the_neighbours_together_nearest_first():
     fusion = Fusion(2)
     content, neighbors = random(1, 4, 4, 2), random(1, 3, 4, 4, 2, seed=1)
     fusion(content, neighbors)
+    fusion.neighbors.kernel.assign(random(3, 3, 6, 2, seed=3))
     fusion.outer.kernel.assign(random(1, 1, 4, 2, seed=2))
     stacked = tf.concat([neighbors[:, rank] for rank in range(3)], -1)
     mixed = tf.nn.conv2d(stacked, fusion.neighbors.kernel, 1, "SAME")
