@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+RANDOM_PREFIX = "random_images/"
+"""Before the names of the figures that random images of the gallery would give."""
+
 
 def precision_at_k(wanted: np.ndarray, retrieved: np.ndarray) -> np.ndarray:
     """Share of retrieved labels that agree with the query's, a query and an attribute.
@@ -26,6 +29,21 @@ def precision_at_k(wanted: np.ndarray, retrieved: np.ndarray) -> np.ndarray:
     agree = ((retrieved > 0.5) == (wanted[:, None] > 0.5)) & known
     count = known.sum(axis=1)
     return np.divide(agree.sum(axis=1), count, out=np.full(count.shape, np.nan), where=count > 0)
+
+
+def expected_precision(wanted: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """What `precision_at_k` gives on average for images that are chosen at random, whatever k.
+
+    Args:
+      wanted: the query's labels, 0/1 [Q, A].
+      labels: of all images, 0/1 [N, A]; NaN rows (unlabelled images) are left out.
+
+    Returns:
+      float64 [Q, A]: the share of images whose label is as wanted.
+    """
+    wanted = np.asarray(wanted) > 0.5
+    share = (np.asarray(labels)[~np.isnan(labels).any(axis=1)] > 0.5).mean(axis=0)
+    return np.where(wanted, share, 1.0 - share)
 
 
 def recall_at_k(found: np.ndarray, exact: np.ndarray) -> np.ndarray:

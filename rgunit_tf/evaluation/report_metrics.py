@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from rgunit_tf.evaluation.precision_at_k import RANDOM_PREFIX
 from rgunit_tf.evaluation.report_html import Html, details, element, join, table, words
 
 
@@ -162,9 +163,13 @@ def main_tables(report: Metrics, attributes: tuple[str, ...]) -> Html:
     if RETRIEVAL in stages:
         metrics = stages[RETRIEVAL].get("metrics", {})
         names = _ordered(name for name in metrics if not _of_attribute(name, attributes))
-        rows = [[heading(name, notes.mark([metrics[name]])), value(metrics[name])] for name in names]
+        rows = []
+        for name in names:
+            beside = metrics.get(f"{RANDOM_PREFIX}{name}")
+            marks = notes.mark([record for record in (metrics[name], beside) if record])
+            rows.append([heading(name, marks), value(metrics[name]), value(beside)])
         if rows:
-            parts.append(table(["Figure", "Retrieval"], rows, "Retrieval"))
+            parts.append(table(["Figure", "Retrieval", "Random images"], rows, "Retrieval"))
     parts = [part for part in parts if part]
     return join([*parts, notes.list()]) if parts else element("p", "Nothing has been measured yet.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from rgunit_tf.evaluation import bootstrap
 from rgunit_tf.evaluation.attribute_classifier import as_float
 from rgunit_tf.evaluation.counterfactual import Counterfactuals
 from rgunit_tf.evaluation.measurement import measurement
-from rgunit_tf.evaluation.precision_at_k import precision_at_k, rank_of, recall_at_k
+from rgunit_tf.evaluation.precision_at_k import RANDOM_PREFIX, expected_precision, precision_at_k, rank_of, recall_at_k
 from rgunit_tf.evaluation.translated import draw_targets
 from rgunit_tf.retrieval import make_index
 
@@ -67,16 +68,44 @@ def labels_of(ids: np.ndarray, dataset: Dataset, content: bool = False) -> np.nd
     return np.stack([table.get(str(name), unknown) for name in ids])
 
 
-def _precision_record(per_query: np.ndarray, k: int, meaning: str, seed: int, started: float) -> dict[str, Any]:
-    known = per_query[~np.isnan(per_query)]
-    return measurement(
-        known.mean() if len(known) else float("nan"),
-        bootstrap.mean_interval(known, seed) if len(known) else None,
-        len(known),
-        f"share of the {k} nearest gallery images whose {meaning}, one query a test image",
-        seed,
-        started,
-    )
+def _precision_records(
+    attributes: np.ndarray | None,
+    content: np.ndarray | None,
+    names: Sequence[str],
+    k: int,
+    images: str,
+    seed: int,
+    started: float,
+) -> dict[str, dict[str, Any]]:
+    """Records of the agreement of images with queries: [Q, A] in the attributes asked for, [Q, C] in the content."""
+
+    def record(per_query: np.ndarray, meaning: str) -> dict[str, Any]:
+        known = per_query[~np.isnan(per_query)]
+        return measurement(
+            known.mean() if len(known) else float("nan"),
+            bootstrap.mean_interval(known, seed) if len(known) else None,
+            len(known),
+            f"share of {images} whose {meaning}, one query a test image",
+            seed,
+            started,
+        )
+
+    records, averages = {}, []
+    if attributes is not None:
+        for column, name in enumerate(names):
+            records[name] = record(attributes[:, column], f"{name} is as in the target domain")
+        averages.append(attributes.mean(axis=1))
+        meaning = "attributes are those of the target domain, mean over attributes"
+        records["attributes"] = record(averages[-1], meaning)
+    if content is not None:
+        averages.append(content.mean(axis=1))
+        records["content"] = record(
+            averages[-1], f"{content.shape[1]} content attributes are those of the query image"
+        )
+    if len(averages) == 2:
+        meaning = "attributes agree: mean of attributes and content"
+        records["average"] = record(np.mean(averages, axis=0), meaning)
+    return {f"precision_at_{k}/{name}": value for name, value in records.items()}
 
 
 def evaluate_retrieval(
@@ -99,7 +128,8 @@ def evaluate_retrieval(
 
     Returns:
       Records (see `measurement`) by name: `precision_at_<k>/attributes`, `/content` (where the data has attributes
-      that define no domain), `/average`, `/<attribute>`, `recall_at_<k>` and `counterfactual_rank`.
+      that define no domain), `/average`, `/<attribute>`, the same of random images after `RANDOM_PREFIX`,
+      `recall_at_<k>` and `counterfactual_rank`.
     """
     started = time.perf_counter()
     k = min(k, gallery.size - 1)
@@ -108,29 +138,17 @@ def evaluate_retrieval(
     queries = embed_queries(model, test, targets, seed)
     rows = nearest_rows(gallery, queries, test.ids, k)
 
-    records: dict[str, dict[str, Any]] = {}
-    averages = []
-    labels = labels_of(gallery.ids, dataset)
-    if labels is not None:
-        agreement = precision_at_k(targets, labels[rows])
-        for column, name in enumerate(dataset.schema.names):
-            records[f"precision_at_{k}/{name}"] = _precision_record(
-                agreement[:, column], k, f"{name} is as in the target domain", seed, started
-            )
-        averages.append(agreement.mean(axis=1))
-        records[f"precision_at_{k}/attributes"] = _precision_record(
-            averages[-1], k, "attributes are those of the target domain, mean over attributes", seed, started
-        )
-    content = labels_of(gallery.ids, dataset, content=True)
-    if content is not None and test.content_labels is not None:
-        averages.append(precision_at_k(test.content_labels, content[rows]).mean(axis=1))
-        records[f"precision_at_{k}/content"] = _precision_record(
-            averages[-1], k, f"{content.shape[1]} content attributes are those of the query image", seed, started
-        )
-    if len(averages) == 2:
-        records[f"precision_at_{k}/average"] = _precision_record(
-            np.mean(averages, axis=0), k, "attributes agree: mean of attributes and content", seed, started
-        )
+    wanted = (targets, test.content_labels)
+    known = (labels_of(gallery.ids, dataset), labels_of(gallery.ids, dataset, content=True))
+    pairs = [(None, None) if w is None or labels is None else (w, labels) for w, labels in zip(wanted, known)]
+
+    def records_of(agreement: Callable[[np.ndarray, np.ndarray], np.ndarray], images: str) -> dict[str, Any]:
+        shares = (None if labels is None else agreement(w, labels) for w, labels in pairs)
+        return _precision_records(*shares, dataset.schema.names, k, images, seed, started)
+
+    found = records_of(lambda w, labels: precision_at_k(w, labels[rows]), f"the {k} nearest gallery images")
+    chance = records_of(expected_precision, f"all gallery images, which is what {k} random ones give on average,")
+    records = {**found, **{f"{RANDOM_PREFIX}{name}": value for name, value in chance.items()}}
     records[f"recall_at_{k}"] = _recall_record(gallery, queries, rows, k, seed)
     if counterfactuals is not None:
         truth = counterfactuals.images(test.ids, targets)

@@ -159,7 +159,12 @@ class Reproduction:
                 report = self._metrics(experiment)
                 found = report.get("real") if stage == "real" else report.get("stages", {}).get(stage)
                 if found:
-                    filled.setdefault(row.label, []).append(found["metrics"])
+                    figures = {
+                        name.removeprefix(row.prefix): record
+                        for name, record in found["metrics"].items()
+                        if name.startswith(row.prefix)
+                    }
+                    filled.setdefault(row.label, []).append(figures)
         return filled
 
     def write(self) -> list[str]:

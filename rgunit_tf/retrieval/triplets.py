@@ -10,8 +10,8 @@ Of an image x of domain i with content c = Ec(x), a target domain t and a style 
     hard_domain   x translated to a style s_i of its own domain, encoded: the anchor's content, x's domain
     random        (Ec(x_q), Es(x_q)),  x_q any other image
 
-The paper does not define the row "Random" of its Table 1. Here it is a negative chosen with no regard to domains: any
-other training image as it is, while the easy negative is known not to be of the target domain.
+The random negative is not the paper's. It is chosen with no regard to domains: any other training image as it is,
+while the easy negative is known not to be of the target domain.
 
 Es(·) is the mean of the predicted style. Other images are those of the same (global) batch.
 """

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rgunit_tf.evaluation.precision_at_k import precision_at_k, rank_of, recall_at_k
+from rgunit_tf.evaluation.precision_at_k import expected_precision, precision_at_k, rank_of, recall_at_k
 
 
 def test_precision_by_hand():
@@ -25,6 +25,15 @@ def test_unlabelled_images_are_left_out():
     retrieved = np.array([[[1.0], [np.nan], [0.0], [np.nan]], [[np.nan]] * 4])
     precision = precision_at_k(np.array([[1], [1]]), retrieved)
     assert precision[0, 0] == 0.5 and np.isnan(precision[1, 0])
+
+
+def test_random_images_give_the_expected_precision_on_average():
+    generator = np.random.default_rng(1)
+    wanted, labels = generator.integers(0, 2, (8, 3)), (generator.random((40, 3)) < [0.2, 0.5, 0.9]).astype(float)
+    labels[5] = np.nan
+    drawn = np.stack([labels[generator.permutation(40)[:10]] for _ in range(8 * 4000)])
+    measured = precision_at_k(np.repeat(wanted, 4000, 0), drawn).reshape(8, 4000, 3).mean(1)
+    np.testing.assert_allclose(expected_precision(wanted, labels), measured, atol=0.01)
 
 
 def test_recall_ignores_order():

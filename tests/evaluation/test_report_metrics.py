@@ -32,7 +32,13 @@ ATTRIBUTES = ("Male", "Young")
 REPORT = {
     "stages": {
         "translation": {"metrics": {"accuracy": record(0.9, [0.85, 0.95]), "accuracy/Male": record(0.8)}},
-        "retrieval": {"metrics": {"precision_at_10/average": record(0.7), "precision_at_10/Male": record(0.6)}},
+        "retrieval": {
+            "metrics": {
+                "precision_at_10/average": record(0.7),
+                "random_images/precision_at_10/average": record(0.4),
+                "precision_at_10/Male": record(0.6),
+            }
+        },
         "guided": {
             "metrics": {
                 "accuracy": record(0.91, [0.86, 0.96]),
@@ -59,11 +65,13 @@ REPORT = {
 def test_stages_stand_side_by_side_with_real_images_and_the_input_beside_them():
     tables = report_metrics.main_tables(REPORT, ATTRIBUTES)
     rows = cells(tables)
-    assert rows["Figure"] in (["Translation", "Guided", "For comparison"], ["Retrieval"])
+    assert rows["Figure"] in (["Translation", "Guided", "For comparison"], ["Retrieval", "Random images"])
     (accuracy,) = (row for name, row in rows.items() if name.startswith("Accuracy of the attributes"))
     assert accuracy == ["0.900 0.850 – 0.950", "0.910 0.860 – 0.960", "real images 0.990"]
     (frechet,) = (row for name, row in rows.items() if name.startswith("Frechet distance of"))
     assert frechet == ["–", "4", "real images 1.250"]
+    (precision,) = (row for name, row in rows.items() if name.startswith("P@10, average"))
+    assert precision == ["0.700", "0.400"]
     (truth,) = (row for name, row in rows.items() if name.startswith("L1 to the truth"))
     assert truth == ["–", "11", "input 22"]
     (diversity,) = (row for name, row in rows.items() if name.startswith("Diversity"))
@@ -103,7 +111,7 @@ def test_tiles_take_the_newest_stage_and_leave_out_what_is_undefined():
 
 def test_every_record_is_in_the_long_table():
     text = report_metrics.every_figure(REPORT)
-    assert "All 15 figures" in text
+    assert "All 16 figures" in text
     assert "guided: floor_frechet_classifier_distance" in text and "real images: accuracy/Male" in text
 
 

@@ -57,6 +57,11 @@ def test_figures_equal_a_plain_computation(model, gallery, drawn, truth):
     assert records["precision_at_5/content"]["value"] == pytest.approx(np.mean(content))
     average = (np.mean(attributes) + np.mean(content)) / 2
     assert records["precision_at_5/average"]["value"] == pytest.approx(average)
+    chance = np.mean([(drawn.train.labels == target).mean() for target in targets])
+    of_content = np.mean([(drawn.train.content_labels == own).mean() for own in drawn.test.content_labels])
+    assert records["random_images/precision_at_5/attributes"]["value"] == pytest.approx(chance)
+    assert records["random_images/precision_at_5/content"]["value"] == pytest.approx(of_content)
+    assert records["random_images/precision_at_5/average"]["value"] == pytest.approx((chance + of_content) / 2)
     assert np.mean(attributes) > 0.95, "colours tell the domains apart"
     assert records["recall_at_5"]["value"] == 1.0
     assert 1 <= records["counterfactual_rank"]["value"] <= len(drawn.train) / 3

@@ -32,7 +32,7 @@ def test_the_papers_claims_by_hand(rows):
 
 
 def test_a_difference_is_not_a_share():
-    rows = {"All": [records(precision_at_10__average=0.8)], "Random": [records(precision_at_10__average=0.7)]}
+    rows = {"All": [records(precision_at_10__average=0.8)], "Random images": [records(precision_at_10__average=0.7)]}
     claim = rendering.to_json(all_tables()[1], rows)["comparisons"][0]
     assert claim["values"] == pytest.approx([0.1])
     assert not claim["relative"]
