@@ -99,9 +99,7 @@ def _precision_records(
         records["attributes"] = record(averages[-1], meaning)
     if content is not None:
         averages.append(content.mean(axis=1))
-        records["content"] = record(
-            averages[-1], f"{content.shape[1]} content attributes are those of the query image"
-        )
+        records["content"] = record(averages[-1], f"{content.shape[1]} content attributes are those of the query image")
     if len(averages) == 2:
         meaning = "attributes agree: mean of attributes and content"
         records["average"] = record(np.mean(averages, axis=0), meaning)
@@ -138,15 +136,16 @@ def evaluate_retrieval(
     queries = embed_queries(model, test, targets, seed)
     rows = nearest_rows(gallery, queries, test.ids, k)
 
-    wanted = (targets, test.content_labels)
-    known = (labels_of(gallery.ids, dataset), labels_of(gallery.ids, dataset, content=True))
-    pairs = [(None, None) if w is None or labels is None else (w, labels) for w, labels in zip(wanted, known)]
+    pairs = (
+        (targets, labels_of(gallery.ids, dataset)),
+        (test.content_labels, labels_of(gallery.ids, dataset, content=True)),
+    )
 
     def records_of(agreement: Callable[[np.ndarray, np.ndarray], np.ndarray], images: str) -> dict[str, Any]:
-        shares = (None if labels is None else agreement(w, labels) for w, labels in pairs)
+        shares = (None if wanted is None or labels is None else agreement(wanted, labels) for wanted, labels in pairs)
         return _precision_records(*shares, dataset.schema.names, k, images, seed, started)
 
-    found = records_of(lambda w, labels: precision_at_k(w, labels[rows]), f"the {k} nearest gallery images")
+    found = records_of(lambda wanted, labels: precision_at_k(wanted, labels[rows]), f"the {k} nearest gallery images")
     chance = records_of(expected_precision, f"all gallery images, which is what {k} random ones give on average,")
     records = {**found, **{f"{RANDOM_PREFIX}{name}": value for name, value in chance.items()}}
     records[f"recall_at_{k}"] = _recall_record(gallery, queries, rows, k, seed)

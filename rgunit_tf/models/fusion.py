@@ -51,4 +51,3 @@ def _mean_of_neighbors(shape: Sequence[int], dtype: tf.DType | None = None) -> t
     count = stacked // channels
     kernel[height // 2, width // 2] = np.tile(np.eye(channels), (count, 1)) / count
     return tf.cast(kernel, dtype or tf.float32)
-

@@ -21,8 +21,8 @@ CACHE_DTYPES = ("float32", "float16")
 class GuidedModel(TranslationModel):
     """Translates with the help of real images of the target domain: RG-UNIT.
 
-    Starts as exactly the translation model, unless `initial_share` says otherwise. Ec, Es and R stay as they are (the gallery's embeddings rely on them);
-    the fusion, G and D are trained.
+    Starts as exactly the translation model, unless `initial_share` says otherwise. Ec, Es and R stay as they are (the
+    gallery's embeddings rely on them); the fusion, G and D are trained.
 
     Args:
       translation: the trained stage 1; its weights are copied.

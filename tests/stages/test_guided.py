@@ -60,6 +60,14 @@ def test_starts_as_the_translation_model(make_guided, translation, make_batch, s
         np.testing.assert_allclose(getattr(passes, name), getattr(plain, name), atol=1e-5, err_msg=name)
 
 
+def test_may_start_as_a_mixture_with_what_is_retrieved(make_guided, make_batch, styles):
+    model, batch = make_guided(initial_share=0.25), make_batch()
+    content = model.content_encoder(batch["image"])
+    rows = model.neighbor_rows(content, styles, batch["id"])
+    mixture = 0.75 * content + 0.25 * tf.reduce_mean(model.contents_of(rows), 1)
+    np.testing.assert_allclose(model.guide(content, styles, batch["id"], None), mixture, atol=1e-5)
+
+
 def test_its_weights_are_copies(make_guided, translation, make_batch):
     model = make_guided(0)
     before = translation.decoder.get_weights()
