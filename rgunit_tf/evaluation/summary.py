@@ -30,6 +30,7 @@ HEADLINES = (
     "precision_at_10/attributes",
     "precision_at_10/content",
     "precision_at_10/average",
+    "random_images/precision_at_10/average",
     "recall_at_10",
     "counterfactual_rank",
 )
