@@ -98,7 +98,8 @@ def triplet_table() -> Table:
     """Table 1: precision at 10 of retrieval models trained on different triplets, and of random images.
 
     The paper does not say what its row "Random" is. CelebA's labels do: of the five attributes (24, 15, 20, 42 and 77 %
-    of the images have them) two random images share 64.4 %, where the row has 64.8 %. So it most likely is no strategy of training, but images drawn at random.
+    of the images have them) two random images share 64.4 %, where the row has 64.8 %. So it most likely is no strategy
+    of training, but images drawn at random.
     """
     columns = (
         Column("Attributes", ("precision_at_10/attributes",)),
