@@ -39,11 +39,12 @@ def expected_precision(wanted: np.ndarray, labels: np.ndarray) -> np.ndarray:
       labels: of all images, 0/1 [N, A]; NaN rows (unlabelled images) are left out.
 
     Returns:
-      float64 [Q, A]: the share of images whose label is as wanted.
+      float64 [Q, A]: the share of images whose label is as wanted; NaN where no image is labelled.
     """
-    wanted = np.asarray(wanted) > 0.5
-    share = (np.asarray(labels)[~np.isnan(labels).any(axis=1)] > 0.5).mean(axis=0)
-    return np.where(wanted, share, 1.0 - share)
+    labels = np.asarray(labels, np.float64)
+    count = (~np.isnan(labels)).sum(axis=0)
+    share = np.divide((labels > 0.5).sum(axis=0), count, out=np.full(count.shape, np.nan), where=count > 0)
+    return np.where(np.asarray(wanted) > 0.5, share, 1.0 - share)
 
 
 def recall_at_k(found: np.ndarray, exact: np.ndarray) -> np.ndarray:

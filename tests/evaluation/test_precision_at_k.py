@@ -34,6 +34,7 @@ def test_random_images_give_the_expected_precision_on_average():
     drawn = np.stack([labels[generator.permutation(40)[:10]] for _ in range(8 * 4000)])
     measured = precision_at_k(np.repeat(wanted, 4000, 0), drawn).reshape(8, 4000, 3).mean(1)
     np.testing.assert_allclose(expected_precision(wanted, labels), measured, atol=0.01)
+    assert np.isnan(expected_precision(wanted, np.full((4, 3), np.nan))).all()
 
 
 def test_recall_ignores_order():
