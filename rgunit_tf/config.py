@@ -108,6 +108,12 @@ SETTINGS: dict[str, dict[str, Setting]] = {
         "cycle": Setting(10.0, "weight of cycle consistency, Eq. 5", low=0.0),
         "kl": Setting(0.1, "weight of the KL divergence to the style prior", low=0.0),
         "kl_warmup": Setting(1000, "steps over which the KL weight rises from 0", low=0),
+        "gradient_penalty": Setting(
+            0.0,
+            "weight of the squared gradient of D's real/fake output at real images (R1, Mescheder et al. 2018)",
+            low=0.0,
+        ),
+        "domain_gradient_penalty": Setting(0.0, "weight of the same penalty on D's domain logits, summed", low=0.0),
         "mask_warmup": Setting(1200, "steps during which the attention mask is held at 1", low=0),
         "noise": Setting(
             0.0, "upper end of the deviation, drawn an image, of the noise on what D sees", low=0.0, high=1.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -72,6 +73,35 @@ def discriminator_adversarial(real: Sequence[Verdict], fake: Sequence[Verdict]) 
 def generator_adversarial(fake: Sequence[Verdict]) -> tf.Tensor:
     """Eq. 7: least squares with target 0, what D calls real, for translated images, averaged over scales."""
     return tf.add_n([tf.reduce_mean(tf.square(verdict.realness)) for verdict in fake]) / len(fake)
+
+
+def projected_verdict(
+    verdicts: Sequence[Verdict], signs: tf.Tensor, realness_weight: float, domain_weight: float
+) -> tf.Tensor:
+    """What D says of each image as one number, whose squared gradient is `gradient_penalty` on average over `signs`.
+
+    Args:
+      verdicts: of D, one a scale.
+      signs: random, -1 or 1, float32 [B, 1 + K].
+      realness_weight: of the gradient of the mean real/fake map.
+      domain_weight: of the gradient of each domain logit.
+
+    Returns:
+      float32 [B]: the outputs' means over scales, times the roots of their weights, added up with the signs.
+    """
+    realness = tf.add_n([tf.reduce_mean(verdict.realness, (1, 2)) for verdict in verdicts]) / len(verdicts)
+    logits = tf.add_n([verdict.domain for verdict in verdicts]) / len(verdicts)
+    outputs = tf.concat([math.sqrt(realness_weight) * realness, math.sqrt(domain_weight) * logits], -1)
+    return tf.reduce_sum(signs * outputs, -1)
+
+
+def gradient_penalty(gradients: tf.Tensor) -> tf.Tensor:
+    """R1 (Mescheder et al. 2018): the squared length of D's gradient at real images; [B, H, W, 3] of one output.
+
+    Several outputs are added with random signs (`projected_verdict`), which on average gives the sum of their squared
+    gradients: products of two outputs cancel out (Hutchinson 1990).
+    """
+    return tf.reduce_mean(tf.reduce_sum(tf.square(tf.cast(gradients, tf.float32)), (1, 2, 3)))
 
 
 def triplet(anchor: tf.Tensor, positive: tf.Tensor, negative: tf.Tensor, margin: float) -> tf.Tensor:

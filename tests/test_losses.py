@@ -1,5 +1,6 @@
 """Each loss against numbers worked out by hand, or against an independent implementation."""
 
+import itertools
 import math
 
 import numpy as np
@@ -86,6 +87,50 @@ def test_domain_loss_of_categories_is_a_softmax_cross_entropy():
     # softmax: [1/4, 3/4], [4/5, 1/5]
     expected = (-math.log(1 / 4) - math.log(4 / 5)) / 2
     assert float(losses.domain([verdict([[0.0]], logits)], labels, categorical=True)) == pytest.approx(expected)
+
+
+def test_verdicts_are_projected_with_the_roots_of_their_weights():
+    verdicts = [
+        Verdict(tf.constant([[[[1.0], [3.0]]]]), tf.constant([[1.0, 5.0]])),
+        Verdict(tf.constant([[[[4.0]]]]), tf.constant([[3.0, 1.0]])),
+    ]
+    signs = tf.constant([[1.0, -1.0, 1.0]])
+    # Means over scales: realness (2 + 4) / 2, logits 2 and 3.
+    said = losses.projected_verdict(verdicts, signs, 4.0, 9.0)
+    np.testing.assert_allclose(said, [2 * 3.0 - 3 * 2.0 + 3 * 3.0], rtol=1e-6)
+
+
+def test_gradient_penalty_is_a_mean_of_squared_lengths():
+    gradients = tf.constant([[[[3.0, 4.0, 0.0]]], [[[1.0, 0.0, 0.0]]]])
+    assert float(losses.gradient_penalty(gradients)) == pytest.approx((25.0 + 1.0) / 2)
+
+
+def test_over_all_signs_the_penalty_is_the_sum_of_each_outputs():
+    images = tf.constant(np.random.default_rng(0).normal(size=(3, 4, 4, 3)), tf.float32)
+    to_map, to_logits = (
+        tf.constant(np.random.default_rng(i).normal(size=(48, n)), tf.float32) for i, n in ((1, 2), (2, 2))
+    )
+
+    def outputs():
+        hidden = tf.tanh(tf.reshape(images, (-1, 48)))
+        return [Verdict(tf.reshape(hidden @ to_map, (-1, 1, 2, 1)), (hidden @ to_logits) ** 2)]
+
+    def squared(function):
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            said = function(outputs())
+        return float(losses.gradient_penalty(tape.gradient(said, images)))
+
+    over_signs = [
+        squared(
+            lambda verdicts, s=signs: losses.projected_verdict(verdicts, tf.constant([s] * 3, tf.float32), 4.0, 9.0)
+        )
+        for signs in itertools.product((-1, 1), repeat=3)
+    ]
+    expected = 4.0 * squared(lambda verdicts: tf.reduce_mean(verdicts[0].realness, (1, 2, 3)))
+    expected += sum(9.0 * squared(lambda verdicts, k=k: verdicts[0].domain[:, k]) for k in range(2))
+    assert np.mean(over_signs) == pytest.approx(expected, rel=1e-5)
+    assert np.std(over_signs) > 0.01 * expected
 
 
 def test_triplet_hinges_at_the_margin():

@@ -15,6 +15,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Images and codes come back", ("reconstruction", "cycle", "content", "style")),
     ("Real or fake", ("adversarial_g", "adversarial_d")),
     ("Domains", ("domain_g", "domain_d")),
+    ("Gradient penalty", ("gradient_penalty",)),
     ("Triplets by negative", ("loss_",)),
     ("Share of satisfied triplets", ("satisfied",)),
     ("KL divergence to the style prior", ("kl",)),

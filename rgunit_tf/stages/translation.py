@@ -27,6 +27,7 @@ TERMS = (
     "reconstruction",
     "cycle",
     "kl",
+    "gradient_penalty",
     "mean_mask",
 )
 STEP_TERMS = ("generator_gradient_norm", "discriminator_gradient_norm", "learning_rate")
@@ -48,6 +49,7 @@ class Passes(NamedTuple):
     returned: tf.Tensor
     on_real: Sequence[Verdict]
     on_translated: Sequence[Verdict]
+    on_real_gradient: tf.Tensor
 
 
 class TranslationModel(Translator):
@@ -176,6 +178,8 @@ class TranslationModel(Translator):
         reconstructed_style, translated_style = tf.split(self.style_encoder(decoded)[0], 2)
         translated_content = self.content_encoder(translated)
         returned, _ = self.decode(self.guide(translated_content, own_style, ids, noise), own_style, translated)
+        shown, shown_translated = self._shown(images, noise), self._shown(translated, noise)
+        on_real, on_real_gradient = self._on_real(shown, noise)
         return Passes(
             content=content,
             own_style=own_style,
@@ -188,9 +192,22 @@ class TranslationModel(Translator):
             translated_style=translated_style,
             translated_content=translated_content,
             returned=returned,
-            on_real=self.discriminator(self._shown(images, noise)),
-            on_translated=self.discriminator(self._shown(translated, noise)),
+            on_real=on_real,
+            on_translated=self.discriminator(shown_translated),
+            on_real_gradient=on_real_gradient,
         )
+
+    def _on_real(self, images: tf.Tensor, noise: StepNoise) -> tuple[Sequence[Verdict], tf.Tensor]:
+        """What D says of real images, and the gradient [B, H, W, 3] whose square is penalised; 0 where nothing is."""
+        weights = self.loss_settings.gradient_penalty, self.loss_settings.domain_gradient_penalty
+        if not any(weights):
+            return self.discriminator(images), tf.zeros_like(images)
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            verdicts = self.discriminator(images)
+            signs = 2.0 * tf.round(noise.uniform(1 + self.schema.size)) - 1.0
+            said = losses.projected_verdict(verdicts, signs, *weights)
+        return verdicts, tape.gradient(said, images)
 
     def _kl_weight(self) -> tf.Tensor:
         rise = tf.cast(self.step, tf.float32) / max(1.0, float(self.loss_settings.kl_warmup))
@@ -212,7 +229,10 @@ class TranslationModel(Translator):
         return images + deviation * noise.normal(self.image_size, self.image_size, 3)
 
     def loss_terms(self, passes: Passes, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Every loss of paper §3.1, unweighted, and the two weighted sums; float32 scalars by the names of TERMS."""
+        """Every loss of paper §3.1, unweighted, and the two weighted sums; float32 scalars by the names of TERMS.
+
+        The gradient penalty, which is not the paper's, comes with the weights of its two parts.
+        """
         weights, categorical = self.loss_settings, self.schema.categorical
         terms = {
             "adversarial_g": losses.generator_adversarial(passes.on_translated),
@@ -225,9 +245,14 @@ class TranslationModel(Translator):
             "reconstruction": losses.image_reconstruction(passes.reconstructed, batch["image"]),
             "cycle": losses.cycle_consistency(passes.returned, batch["image"]),
             "kl": losses.kl_divergence(passes.kl),
+            "gradient_penalty": losses.gradient_penalty(passes.on_real_gradient),
             "mean_mask": tf.reduce_mean(passes.mask),
         }
-        terms["discriminator_loss"] = weights.adversarial * terms["adversarial_d"] + weights.domain * terms["domain_d"]
+        terms["discriminator_loss"] = (
+            weights.adversarial * terms["adversarial_d"]
+            + weights.domain * terms["domain_d"]
+            + terms["gradient_penalty"]
+        )
         terms["generator_loss"] = (
             weights.adversarial * terms["adversarial_g"]
             + weights.domain * terms["domain_g"]

@@ -12,6 +12,8 @@ from rgunit_tf.models.layers import InstanceNormalization
 from rgunit_tf.stages.noise import StepNoise
 from rgunit_tf.stages.translation import STEP_TERMS, TERMS, TranslationModel
 
+PENALTIES = {"gradient_penalty": 2.0, "domain_gradient_penalty": 0.5}
+
 
 def noise(step=0, batch=4):
     return StepNoise(0, tf.constant(step, tf.int64), tf.constant(batch))
@@ -39,14 +41,15 @@ def train(model, batch, steps):
 
 def test_the_two_losses_are_weighted_sums_of_the_terms(make_translation, make_batch):
     chosen = {"adversarial": 2.0, "domain": 3.0, "content": 0.5, "style": 0.25, "reconstruction": 7.0, "cycle": 4.0}
-    model = make_translation(loss={**chosen, "kl": 0.01, "kl_warmup": 20})
+    model = make_translation(loss={**chosen, **PENALTIES, "kl": 0.01, "kl_warmup": 20})
     batch = make_batch()
     for step, share in ((0, 0.0), (5, 0.25), (20, 1.0), (100, 1.0)):
         model.step.assign(step)
         terms = model.loss_terms(model.forward(batch, noise()), batch)
         assert set(terms) == set(TERMS)
         terms = {name: float(value) for name, value in terms.items()}
-        discriminator_loss = 2.0 * terms["adversarial_d"] + 3.0 * terms["domain_d"]
+        discriminator_loss = 2.0 * terms["adversarial_d"] + 3.0 * terms["domain_d"] + terms["gradient_penalty"]
+        assert terms["gradient_penalty"] > 1e-3
         assert terms["discriminator_loss"] == pytest.approx(discriminator_loss, rel=1e-5)
         generator_loss = 2.0 * terms["adversarial_g"] + 3.0 * terms["domain_g"] + 0.01 * share * terms["kl"]
         generator_loss += sum(chosen[name] * terms[name] for name in ("content", "style", "reconstruction", "cycle"))
@@ -82,8 +85,9 @@ def test_passes_of_a_step_are_those_of_the_paper(translation, make_batch):
         np.testing.assert_allclose(mine.realness, plain.realness, atol=1e-4)
 
 
-def test_gradients_are_those_of_the_plain_formulation(translation, make_batch):
-    batch = make_batch()
+@pytest.mark.parametrize("penalties", [{}, PENALTIES])
+def test_gradients_are_those_of_the_plain_formulation(make_translation, make_batch, penalties):
+    translation, batch = make_translation(loss=penalties), make_batch()
     variables = [*translation.trained_variables, *translation.discriminator.trainable_variables]
 
     @tf.function
@@ -122,6 +126,46 @@ def test_the_noise_on_what_the_discriminator_sees_fades(make_translation, make_b
     seen = make_batch()["image"] + 0.5 * share * source.uniform(1, 1, 1) * source.normal(16, 16, 3)
     for mine, plain in zip(passes.on_real, model.discriminator(seen), strict=True):
         np.testing.assert_allclose(mine.realness, plain.realness, atol=1e-5)
+
+
+def test_penalty_is_of_the_gradient_at_what_the_discriminator_sees_of_real_images(make_translation, make_batch):
+    model, batch = make_translation(loss={**PENALTIES, "noise": 0.5}), make_batch()
+    terms = model.batch_terms(batch, noise())
+    source = noise()
+    for _ in range(2):
+        source.normal(10)  # the styles
+    seen = batch["image"] + 0.5 * source.uniform(1, 1, 1) * source.normal(16, 16, 3)
+    source.uniform(1, 1, 1), source.normal(16, 16, 3)  # what is seen of the translated images
+    signs = np.where(source.uniform(6) < 0.5, -1.0, 1.0)
+    with tf.GradientTape() as tape:
+        tape.watch(seen)
+        said = 0.0
+        for verdict in model.discriminator(seen):
+            said += 2.0**0.5 / 2 * tf.reduce_sum(signs[:, 0] * tf.reduce_mean(verdict.realness, (1, 2, 3)))
+            said += 0.5**0.5 / 2 * tf.reduce_sum(signs[:, 1:] * verdict.domain)
+    expected = tf.reduce_sum(tape.gradient(said, seen) ** 2) / 4
+    assert float(terms["gradient_penalty"]) == pytest.approx(float(expected), rel=1e-3)
+
+
+def test_without_a_penalty_there_is_none(translation, make_batch):
+    terms = translation.batch_terms(make_batch(), noise())
+    assert float(terms["gradient_penalty"]) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("penalty", "output"), [("gradient_penalty", "realness"), ("domain_gradient_penalty", "domain")]
+)
+def test_penalty_makes_the_discriminator_smooth(make_translation, make_batch, penalty, output):
+    def steepness(weight):
+        model, batch = make_translation(loss={penalty: weight}), make_batch()
+        model.generator_optimizer = tf.keras.optimizers.SGD(0.0)
+        train(model, batch, 60)
+        with tf.GradientTape() as tape:
+            tape.watch(batch["image"])
+            said = tf.add_n([tf.reduce_sum(getattr(v, output)[..., 0]) for v in model.discriminator(batch["image"])])
+        return float(tf.norm(tape.gradient(said, batch["image"])))
+
+    assert steepness(20.0) < 0.5 * steepness(0.0)
 
 
 def test_one_batch_is_learnt_by_heart(make_translation, make_batch):
