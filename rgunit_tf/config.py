@@ -37,19 +37,6 @@ def _optimizer(steps: int, batch_size: int, learning_rate: float) -> dict[str, S
     }
 
 
-def _adversarial_optimizer(steps: int, batch_size: int, learning_rate: float) -> dict[str, Setting]:
-    """The settings that the two stages with a discriminator share."""
-    return {
-        **_optimizer(steps, batch_size, learning_rate),
-        "discriminator_learning_rate": Setting(
-            1.0,
-            "learning rate of the discriminator, as a share of `learning_rate` (two time scales, Heusel et al. 2017)",
-            low=0.0,
-            high=100.0,
-        ),
-    }
-
-
 SETTINGS: dict[str, dict[str, Setting]] = {
     "data": {
         "source": Setting("avatars", "where images come from", choices=("avatars", "celeba", "folder", "tfrecord")),
@@ -125,7 +112,7 @@ SETTINGS: dict[str, dict[str, Setting]] = {
             high=1.0,
         ),
     },
-    "translation": _adversarial_optimizer(steps=100_000, batch_size=16, learning_rate=1e-4),
+    "translation": _optimizer(steps=100_000, batch_size=16, learning_rate=1e-4),
     "retrieval": {
         **_optimizer(steps=10_000, batch_size=64, learning_rate=1e-4),
         "embedding_dim": Setting(300, "dimensions of the embedding", low=2, high=1 << 16),
@@ -140,7 +127,7 @@ SETTINGS: dict[str, dict[str, Setting]] = {
         "index": Setting("exact", "index of the gallery", choices=("exact", "scann")),
     },
     "guided": {
-        **_adversarial_optimizer(steps=30_000, batch_size=16, learning_rate=1e-4),
+        **_optimizer(steps=30_000, batch_size=16, learning_rate=1e-4),
         "neighbors": Setting(3, "retrieved images r of Eq. 9; 0 is the translation model", low=0, high=4096),
         "content_cache_mb": Setting(
             1024, "the gallery's contents are computed once as far as they fit into this, MiB", low=0, resumable=True

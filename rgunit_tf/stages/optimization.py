@@ -92,21 +92,20 @@ def _subtract(variable: tf.Variable, factor: tf.Tensor | float, delta: tf.Tensor
     tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=tf.cast(factor, tf.float32), delta=delta)
 
 
-def make_optimizer(settings: types.SimpleNamespace, average: bool, share: float = 1.0) -> AdamW:
+def make_optimizer(settings: types.SimpleNamespace, average: bool) -> AdamW:
     """AdamW with the settings of a stage.
 
     Args:
       settings: steps, learning_rate, learning_rate_warmup, final_learning_rate, weight_decay, beta_1, beta_2 and
         ema_momentum, as in `config.SETTINGS["translation"]`.
       average: keep an exponential moving average of the weights.
-      share: of `learning_rate` that is used.
     """
-    warmup, peak = min(settings.learning_rate_warmup, settings.steps // 10), share * settings.learning_rate
+    warmup = min(settings.learning_rate_warmup, settings.steps // 10)
     schedule = tf.keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0 if warmup else peak,
+        initial_learning_rate=0.0 if warmup else settings.learning_rate,
         decay_steps=max(1, settings.steps - warmup),
         alpha=settings.final_learning_rate,
-        warmup_target=peak if warmup else None,
+        warmup_target=settings.learning_rate if warmup else None,
         warmup_steps=warmup,
     )
     optimizer = AdamW(

@@ -119,11 +119,8 @@ class TranslationModel(Translator):
         """
         self.optimizer_settings = settings_module.group_settings(self.name, optimizer)
         self.loss_settings = settings_module.group_settings("loss", loss)
-        settings = self.optimizer_settings
-        self.generator_optimizer = optimization.make_optimizer(settings, average=True)
-        self.discriminator_optimizer = optimization.make_optimizer(
-            settings, average=False, share=settings.discriminator_learning_rate
-        )
+        self.generator_optimizer = optimization.make_optimizer(self.optimizer_settings, average=True)
+        self.discriminator_optimizer = optimization.make_optimizer(self.optimizer_settings, average=False)
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
         self.optimizers = {
             "generator_optimizer": self.generator_optimizer,
