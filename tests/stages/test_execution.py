@@ -9,7 +9,7 @@ from rgunit_tf.stages.guided import GuidedModel
 from rgunit_tf.stages.retrieval import RetrievalModel
 
 OPTIMIZER = {"steps": 300, "learning_rate": 2e-3, "learning_rate_warmup": 0}
-LOSS = {"mask_warmup": 0, "kl_warmup": 0}
+LOSS = {"mask_warmup": 0, "kl_warmup": 0, "gradient_penalty": 2.0, "domain_gradient_penalty": 0.5}
 
 
 def batches(make_batch, count):

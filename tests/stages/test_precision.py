@@ -12,7 +12,7 @@ from rgunit_tf.stages.noise import StepNoise
 def make(make_translation):
     def make(policy):
         with precision.policy(policy):
-            return make_translation(loss={"adversarial": 0.0})
+            return make_translation(loss={"adversarial": 0.0, "gradient_penalty": 2.0, "domain_gradient_penalty": 0.5})
 
     return make
 

@@ -42,7 +42,7 @@ BATCH, STEPS = 8, 3
 NAMES = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young")
 OPTIMIZER = {"steps": 100, "learning_rate": 1e-3, "learning_rate_warmup": 0, "clip_norm": 2.0}
 OPTIMIZERS = ("generator_optimizer", "discriminator_optimizer", "network_optimizer")
-LOSS = {"mask_warmup": 0, "kl_warmup": 0, "noise": 0.2}
+LOSS = {"mask_warmup": 0, "kl_warmup": 0, "noise": 0.2, "gradient_penalty": 2.0, "domain_gradient_penalty": 0.5}
 
 
 def batches() -> tf.data.Dataset:
