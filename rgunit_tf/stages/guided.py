@@ -171,10 +171,15 @@ class GuidedModel(TranslationModel):
         elif self._cached_contents().shape[0] == self.gallery.size:
             contents = self._cached(flat)
         else:
-            cached = self._cached_contents().shape[0]
-            missing = tf.where(flat >= cached)
-            encoded = self._encode_rows(tf.gather_nd(flat, missing))
-            contents = tf.tensor_scatter_nd_update(self._cached(tf.minimum(flat, cached - 1)), missing, encoded)
+            count = self._cached_contents().shape[0]
+            missing = tf.where(flat >= count)
+            cached = self._cached(tf.minimum(flat, count - 1))
+            # oneDNN fails on a batch of no images.
+            contents = tf.cond(
+                tf.size(missing) > 0,
+                lambda: tf.tensor_scatter_nd_update(cached, missing, self._encode_rows(tf.gather_nd(flat, missing))),
+                lambda: cached,
+            )
         return tf.reshape(contents, (-1, self.neighbors, *contents.shape[1:]))
 
     def _cached(self, rows: tf.Tensor) -> tf.Tensor:

@@ -7,6 +7,12 @@ import tensorflow as tf
 from rgunit_tf.models import convolutions
 
 
+@pytest.fixture(autouse=True)
+def without_onednn(monkeypatch):
+    """TensorFlow turns oneDNN on by itself on processors with AVX-512, and its kernels are then left to it."""
+    monkeypatch.setattr(convolutions._pywrap_util_port, "IsMklEnabled", lambda: False)
+
+
 def random(*shape, seed=0):
     return tf.constant(np.random.default_rng(seed).normal(size=shape), tf.float32)
 
