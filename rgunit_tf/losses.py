@@ -1,4 +1,7 @@
-"""The losses of the paper, one function an equation. Each returns a float32 scalar, the mean over the batch."""
+"""The losses of the paper, one function an equation, and a penalty on D's gradient, which is not the paper's.
+
+Each returns a float32 scalar, the mean over the batch, unless it says otherwise.
+"""
 
 from __future__ import annotations
 
