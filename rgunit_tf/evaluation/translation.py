@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from rgunit_tf.evaluation.translated import draw_targets, translate_test_set
 if TYPE_CHECKING:
     from rgunit_tf.data import Dataset
     from rgunit_tf.evaluation.attribute_classifier import AttributeClassifier
-    from rgunit_tf.evaluation.inception_records import InceptionJudge, Views
+    from rgunit_tf.evaluation.imagenet_records import ImageNetJudge, Views
 
 BATCH_SIZE = 64
 
@@ -30,7 +31,7 @@ class _PerImage:
     features: list[np.ndarray] = dataclasses.field(default_factory=list)
     mask: list[np.ndarray] = dataclasses.field(default_factory=list)
     moved: list[np.ndarray] = dataclasses.field(default_factory=list)
-    inception: list[Views] = dataclasses.field(default_factory=list)
+    views: list[list[Views]] = dataclasses.field(default_factory=list)
     truth: dict[str, list[np.ndarray]] = dataclasses.field(
         default_factory=lambda: {"l1": [], "l1_input": [], "ssim": [], "ssim_input": []}
     )
@@ -43,18 +44,17 @@ def _collect(
     targets: np.ndarray,
     truth: Any,
     seed: int,
-    inception: InceptionJudge | None,
+    judges: Sequence[ImageNetJudge],
 ) -> _PerImage:
-    kept = _PerImage()
+    kept = _PerImage(views=[[] for _ in judges])
     for batch in translate_test_set(model, dataset.test, targets, seed, BATCH_SIZE):
         scores, features = classifier(batch.outputs)
         kept.scores.append(scores)
         kept.features.append(features)
         kept.mask.append(batch.masks.mean(axis=(1, 2, 3)))
         kept.moved.append(mean_absolute_difference(batch.outputs, batch.inputs))
-        views = None if inception is None else inception.translated(batch)
-        if views is not None:
-            kept.inception.append(views)
+        for network, views in zip(judges, kept.views, strict=True):
+            views.extend(network.translated(batch))
         if truth is not None:
             drawn = truth[batch.rows]
             for name, images in (("", batch.outputs), ("_input", batch.inputs)):
@@ -116,7 +116,7 @@ def evaluate_translation(
     counterfactuals: Counterfactuals | None = None,
     seed: int = 0,
     real: RealFeatures | None = None,
-    inception: InceptionJudge | None = None,
+    judges: Sequence[ImageNetJudge] = (),
 ) -> dict[str, dict[str, Any]]:
     """Every figure of a translation or guided model; one translation of each test image.
 
@@ -127,20 +127,20 @@ def evaluate_translation(
       counterfactuals: draws the truth; without it those figures are left out.
       seed: of targets, styles and resamples.
       real: features of real images, from an earlier call with the same data and classifier.
-      inception: adds FID, KID and the Inception Score.
+      judges: networks trained on ImageNet, whose figures are added (FID, KID, Inception Score).
 
     Returns:
       Records (see `measurement`) by name: accuracy, f1, changed_accuracy (each also as `<name>/<attribute>`),
       exact_match, classifier_score, counterfactual_*, frechet_classifier_distance with its floor_ (real test against
       real training images) and frechet_over_floor, kernel_classifier_distance, mask, change, and
-      those of `InceptionJudge.records`.
+      those of `ImageNetJudge.records`.
     """
     real = real or RealFeatures.of(dataset, classifier, seed)
     labels = np.asarray(dataset.test.labels)
     targets = draw_targets(labels, dataset.train.labels, seed)
     truth = None if counterfactuals is None else counterfactuals.images(dataset.test.ids, targets)
     started = time.perf_counter()
-    kept = _collect(model, dataset, classifier, targets, truth, seed, inception)
+    kept = _collect(model, dataset, classifier, targets, truth, seed, judges)
     seconds = time.perf_counter() - started
 
     scores = np.concatenate(kept.scores)
@@ -159,8 +159,8 @@ def evaluate_translation(
     records["frechet_over_floor"] = _over_floor(
         records["frechet_classifier_distance"], records["floor_frechet_classifier_distance"], seed
     )
-    if inception is not None:
-        records.update(inception.records(kept.inception))
+    for network, views in zip(judges, kept.views, strict=True):
+        records.update(network.records(views))
     for name, parts, meaning in (
         ("mask", kept.mask, "mean attention mask, 0..1"),
         ("change", kept.moved, "mean L1 distance to the input, grey levels 0..255"),

@@ -40,9 +40,16 @@ def test_the_main_figures_are_printed(tmp_path, capsys, monkeypatch):
         "--seed=4",
         "--classifier=resnet50",
         "--inception=none",
+        "--efficientnet=given.pth",
     ]
     assert launcher.call(evaluate.main, arguments) == 0
-    networks = {"architecture": "resnet50", "inception": "none", "lpips_weights": "auto", "lpips_backbone": "auto"}
+    networks = {
+        "architecture": "resnet50",
+        "inception": "none",
+        "efficientnet": "given.pth",
+        "lpips_weights": "auto",
+        "lpips_backbone": "auto",
+    }
     assert asked == {"path": tmp_path, "stages": ["guided"], "seed": 4, "networks": networks}
     output = capsys.readouterr().out
     assert "0.912 [0.900, 0.950]" in output and "metrics.json" in output and "report.html" in output

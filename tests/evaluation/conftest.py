@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import pathlib
+import types
 
 import numpy as np
 import pytest
@@ -72,6 +74,15 @@ def classifier(drawn, tmp_path_factory: pytest.TempPathFactory):
     from rgunit_tf.evaluation.classifier_training import load_or_train
 
     return load_or_train(tmp_path_factory.mktemp("judge") / "classifier", drawn, width=8, steps=120, batch_size=16)
+
+
+@pytest.fixture(scope="session")
+def seeded() -> types.ModuleType:
+    """Weights and images that the recorded values were made with."""
+    spec = importlib.util.spec_from_file_location("seeded", pathlib.Path(__file__).parent / "recorded/seeded.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 class FakePrior:

@@ -10,8 +10,8 @@ from PIL import Image
 
 from rgunit_tf.errors import UserError
 from rgunit_tf.evaluation import inception
+from rgunit_tf.evaluation.imagenet_records import ImageNetJudge, Views
 from rgunit_tf.evaluation.inception import Inception
-from rgunit_tf.evaluation.inception_records import InceptionJudge, Views
 from rgunit_tf.evaluation.translation import evaluate_translation
 
 FEATURES = 6
@@ -141,9 +141,9 @@ def network():
 
 
 def test_fid_is_between_inputs_and_translations(network, drawn, classifier, fake_model):
-    judge = InceptionJudge(network, drawn)
+    judge = ImageNetJudge(network, drawn)
     records = {
-        manner: evaluate_translation(fake_model(manner), drawn, classifier, inception=judge)
+        manner: evaluate_translation(fake_model(manner), drawn, classifier, judges=[judge])
         for manner in ("copy", "perfect", "noise")
     }
     json.dumps(records, allow_nan=False)
@@ -172,19 +172,19 @@ def test_noise_raises_fid_step_by_step(network):
 
 
 def test_views_of_real_images_are_kept_and_bounded(network, drawn, tmp_path, monkeypatch):
-    from rgunit_tf.evaluation import inception_records
+    from rgunit_tf.evaluation import imagenet_records
 
-    monkeypatch.setattr(inception_records, "IMAGES", 10)
-    first = InceptionJudge(network, drawn, folder=tmp_path)
+    monkeypatch.setattr(imagenet_records, "IMAGES", 10)
+    first = ImageNetJudge(network, drawn, folder=tmp_path)
     assert first.test.features.shape == (10, FEATURES) and len(list(tmp_path.glob("*.npz"))) == 2
     monkeypatch.setattr(Views, "of", lambda *arguments: pytest.fail("computed again"))
-    again = InceptionJudge(network, drawn, folder=tmp_path)
+    again = ImageNetJudge(network, drawn, folder=tmp_path)
     np.testing.assert_array_equal(again.train.features, first.train.features)
     np.testing.assert_array_equal(again.test.probabilities, first.test.probabilities)
 
 
 def test_a_network_without_classes_gives_no_score(drawn, classifier, fake_model):
     plain = Inception(lambda images: (tf.reduce_mean(images, [1, 2]), None), "plain")
-    judge = InceptionJudge(plain, drawn)
+    judge = ImageNetJudge(plain, drawn)
     records = judge.records([Views.of(plain, [drawn.test.images()])])
     assert "fid" in records and "inception_score" not in {**records, **judge.real_records()}

@@ -1,5 +1,4 @@
 import hashlib
-import importlib.util
 import json
 import pathlib
 
@@ -12,22 +11,12 @@ from rgunit_tf.evaluation import lpips, torch_file, vgg
 RECORDED = pathlib.Path(__file__).parent / "recorded"
 
 
-def recorded_module(name):
-    spec = importlib.util.spec_from_file_location(name, RECORDED / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-seeded_vgg = recorded_module("seeded_vgg")
-
-
 @pytest.fixture(scope="module")
-def tensors():
+def tensors(seeded):
     """What a file of torchvision's VGG16 holds, with seeded weights."""
     positions = [position for block in vgg._POSITIONS for position in block]
     found = {"classifier.0.weight": np.zeros((1, 1), np.float32)}
-    for position, (kernel, bias) in zip(positions, seeded_vgg.seeded_convolutions(), strict=True):
+    for position, (kernel, bias) in zip(positions, seeded.seeded_convolutions(), strict=True):
         found[f"features.{position}.weight"], found[f"features.{position}.bias"] = kernel, bias
     return found
 
@@ -49,11 +38,11 @@ def no_caches(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
 
 
-def test_distances_are_those_of_the_pytorch_package(backbone):
+def test_distances_are_those_of_the_pytorch_package(backbone, seeded):
     network = lpips.load(str(RECORDED / "lpips_vgg.pth"), str(backbone))
     assert network.metric == "lpips" and "torchvision" in network.words and "0.1" in network.words
     recorded = json.loads((RECORDED / "lpips.json").read_text())
-    first, second = seeded_vgg.image_pairs()
+    first, second = seeded.image_pairs()
     for number, expected in enumerate(recorded["distances"]):
         pair = np.stack([first[number], second[number]])
         assert float(network.mean_pair_distance(pair, 2)[0]) == pytest.approx(expected, rel=2e-4, abs=1e-7)

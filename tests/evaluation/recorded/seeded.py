@@ -1,4 +1,4 @@
-"""Seeded weights of VGG16's convolutions, and seeded images: the same for PyTorch and for the test."""
+"""Seeded weights of VGG16's convolutions, and seeded images: the same for PyTorch and for the tests."""
 
 from __future__ import annotations
 
@@ -35,3 +35,10 @@ def image_pairs() -> tuple[np.ndarray, np.ndarray]:
         first + generator.normal(0, 1, first.shape) * np.array([0.05, 0.3, 2.0, 0.0])[:, None, None, None], -1, 1
     )
     return first, second.astype(np.float32)
+
+
+def pictures() -> np.ndarray:
+    """Two uint8 images [2, 128, 128, 3]: coarse patches of colour with a little noise."""
+    generator = np.random.default_rng(2)
+    patches = generator.integers(0, 256, (2, 8, 8, 3)).repeat(16, 1).repeat(16, 2)
+    return np.clip(patches + generator.integers(-20, 21, (2, 128, 128, 3)), 0, 255).astype(np.uint8)
