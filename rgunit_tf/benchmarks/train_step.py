@@ -31,6 +31,7 @@ SCHEMA = AttributeSchema(
     ("Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young"), (("Black_Hair", "Blond_Hair", "Brown_Hair"),)
 )
 MASK_ON = {"mask_warmup": 0}
+PENALTIES = {"gradient_penalty": 160.0, "domain_gradient_penalty": 0.2}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,11 +48,11 @@ class Size:
     precision: str = "float32"
     jit_compile: bool = False
 
-    def translation(self) -> TranslationModel:
-        """A compiled translation model, its mask on."""
+    def translation(self, **loss: float) -> TranslationModel:
+        """A compiled translation model, its mask on, with further settings of the loss."""
         with precision.policy(self.precision):
             model = TranslationModel(SCHEMA, self.image_size, width=self.width, discriminator_width=self.width)
-        model.compile(loss=MASK_ON, jit_compile=self.jit_compile)
+        model.compile(loss={**MASK_ON, **loss}, jit_compile=self.jit_compile)
         return model
 
     def matmul_peak(self) -> float:
@@ -124,6 +125,24 @@ def _peak_memory(recorder: Recorder) -> Iterator[dict[str, Any]]:
 def _traced_step(model: TranslationModel, size: Size) -> Any:
     specs = {name: tf.TensorSpec(value.shape, value.dtype) for name, value in size.batch().items()}
     return tf.function(model.train_step, autograph=False).get_concrete_function(specs)
+
+
+def penalty_step(size: Size) -> Iterator[dict[str, Any]]:
+    """Records of the translation step with D's gradient penalty beside the step without, both in the same run.
+
+    Yields:
+      train_step_s_per_image, penalty_step_s_per_image and their ratio.
+    """
+    models = {"without": size.translation(), "with": size.translation(**PENALTIES)}
+    peak = size.matmul_peak()
+    seconds = interleaved({name: size.step_of(model) for name, model in models.items()}, size.repeats)
+    peak = max(peak, size.matmul_peak())
+    recorder = Recorder(dataclasses.asdict(size), peak)
+    yield recorder.record("matmul_peak", peak, "GFLOP/s")
+    yield recorder.record("train_step_s_per_image", seconds["without"] / size.batch_size, "s")
+    yield recorder.record("penalty_step_s_per_image", seconds["with"] / size.batch_size, "s")
+    yield recorder.record("penalty_step_over_train_step", seconds["with"] / seconds["without"], "1")
+    yield from _peak_memory(recorder)
 
 
 def guided_step(size: Size, neighbors: int = 3, gallery_size: int = 1000) -> Iterator[dict[str, Any]]:

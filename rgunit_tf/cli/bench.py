@@ -1,4 +1,4 @@
-"""Measures how fast it is here: bin/bench train_step|guided_step|retrieval|input|serving|startup.
+"""Measures how fast it is here: bin/bench train_step|penalty_step|guided_step|retrieval|input|serving|startup.
 
 Prints one JSON object a line: name, value, unit, settings, the machine's matrix product peak in the same run, versions.
 Warm-up and repeats are inside; values are medians. Run it alone: what else the machine does is measured with it.
@@ -16,7 +16,7 @@ from absl import flags as absl_flags
 from rgunit_tf.cli import flags, launcher
 from rgunit_tf.errors import UserError
 
-WHAT = ("train_step", "guided_step", "retrieval", "input", "serving", "startup")
+WHAT = ("train_step", "penalty_step", "guided_step", "retrieval", "input", "serving", "startup")
 
 _IMAGE_SIZE = absl_flags.DEFINE_integer("image_size", 128, "side of the images, pixels", lower_bound=8)
 _WIDTH = absl_flags.DEFINE_integer(
@@ -33,9 +33,9 @@ _GALLERY_SIZE = absl_flags.DEFINE_integer(
 )
 _INDEX = absl_flags.DEFINE_enum("gallery_index", "exact", ["exact", "scann"], "index of the served gallery")
 _PRECISION = absl_flags.DEFINE_enum(
-    "precision", "float32", ["float32", "mixed_bfloat16", "mixed_float16"], "of the networks in train_step, guided_step"
+    "precision", "float32", ["float32", "mixed_bfloat16", "mixed_float16"], "of the networks in the steps"
 )
-_JIT_COMPILE = absl_flags.DEFINE_bool("jit_compile", False, "compile train_step with XLA")
+_JIT_COMPILE = absl_flags.DEFINE_bool("jit_compile", False, "compile train_step or penalty_step with XLA")
 _WORKDIR = flags.workdir(required=False)
 _PROFILE = absl_flags.DEFINE_string("profile", None, "folder for a TensorBoard trace of the measured part")
 
@@ -47,8 +47,8 @@ def main(argv: list[str]) -> None:
         raise UserError(f"{given}name one of {', '.join(WHAT)}")
     if _IMAGE_SIZE.value % 4:
         raise UserError(f"--image_size={_IMAGE_SIZE.value}: must be a multiple of 4, the stride of the content encoder")
-    if _JIT_COMPILE.value and argv[1] != "train_step":
-        raise UserError(f"--jit_compile is for train_step; {argv[1]} cannot be compiled by XLA")
+    if _JIT_COMPILE.value and argv[1] not in ("train_step", "penalty_step"):
+        raise UserError(f"--jit_compile is for train_step and penalty_step, not for {argv[1]}")
     with _profile(argv[1]):
         for record in _records(argv[1]):
             print(json.dumps(record), flush=True)
@@ -57,7 +57,7 @@ def main(argv: list[str]) -> None:
 def _records(what: str) -> Iterator[dict[str, Any]]:
     repeats = _repeats(what)
     batch_size = _batch_size(what)
-    if what in ("train_step", "guided_step"):
+    if what in ("train_step", "penalty_step", "guided_step"):
         from rgunit_tf.benchmarks import train_step
 
         size = train_step.Size(
@@ -65,6 +65,8 @@ def _records(what: str) -> Iterator[dict[str, Any]]:
         )
         if what == "train_step":
             return train_step.train_step(size)
+        if what == "penalty_step":
+            return train_step.penalty_step(size)
         return train_step.guided_step(size, _NEIGHBORS.value, _GALLERY_SIZE.value or 1000)
     if what == "retrieval":
         from rgunit_tf.benchmarks import search

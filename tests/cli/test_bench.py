@@ -36,6 +36,13 @@ def test_train_step(bench):
 
 
 @pytest.mark.soak
+def test_penalty_step(bench):
+    found = records(bench("penalty_step", "--image_size=16", "--width=4", "--batch_size=2", "--repeats=2"))
+    ratio = found["penalty_step_s_per_image"]["value"] / found["train_step_s_per_image"]["value"]
+    assert found["penalty_step_over_train_step"]["value"] == pytest.approx(ratio)
+
+
+@pytest.mark.soak
 def test_guided_step(bench):
     size = ("--image_size=16", "--width=4", "--batch_size=2", "--gallery_size=30")
     found = records(bench("guided_step", *size, "--repeats=2", "--precision=mixed_bfloat16"))
