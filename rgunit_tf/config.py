@@ -122,7 +122,7 @@ SETTINGS: dict[str, dict[str, Setting]] = {
         "margin": Setting(0.2, "m of the triplet loss, Eq. 8", low=1e-6),
         "negatives": Setting(
             ("easy", "medium", "hard_style", "hard_domain"),
-            "negatives in use, of easy, medium, hard_style, hard_domain, random (paper §3.2)",
+            "negatives in use, of easy, medium, hard_style, hard_domain (paper §3.2), random, hard_content",
         ),
         "index": Setting("exact", "index of the gallery", choices=("exact", "scann")),
     },
@@ -241,7 +241,7 @@ def _check_image_size(config: ml_collections.ConfigDict) -> None:
 
 
 def _check_negatives(config: ml_collections.ConfigDict) -> None:
-    known = ("easy", "medium", "hard_style", "hard_domain", "random")
+    known = ("easy", "medium", "hard_style", "hard_domain", "random", "hard_content")
     negatives = tuple(config.retrieval.negatives)
     if not negatives or any(name not in known for name in negatives):
         raise UserError(f"config.retrieval.negatives={negatives} must be one or more of {', '.join(known)}")

@@ -9,9 +9,11 @@ Of an image x of domain i with content c = Ec(x), a target domain t and a style 
     hard_style    x translated to a style s_r of the domain r ≠ t, encoded: the anchor's content, other style
     hard_domain   x translated to a style s_i of its own domain, encoded: the anchor's content, x's domain
     random        (Ec(x_q), Es(x_q)),  x_q any other image
+    hard_content  x_n translated to s_t, encoded: the anchor's style; x_n the other image whose content is nearest
 
-The random negative is not the paper's. It is chosen with no regard to domains: any other training image as it is,
-while the easy negative is known not to be of the target domain.
+The last two are not the paper's. The random negative is chosen with no regard to domains: any other training image as
+it is, while the easy negative is known not to be of the target domain. The hard content is the medium negative that a
+batch makes hardest: a random other image is soon told apart, and then teaches nothing more about content.
 
 Es(·) is the mean of the predicted style. Other images are those of the same (global) batch.
 """
@@ -21,11 +23,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 import tensorflow as tf
 
 from rgunit_tf.errors import UserError
 
-STRATEGIES = ("easy", "medium", "hard_style", "hard_domain", "random")
+STRATEGIES = ("easy", "medium", "hard_style", "hard_domain", "random", "hard_content")
 
 
 class Noise(Protocol):
@@ -125,6 +128,11 @@ def triplet_sources(
         "hard_style": _Translation(content, other_style, images),
         "hard_domain": _Translation(content, own_style, images),
     }
+    if "hard_content" in strategies:
+        nearest = _nearest(content, pool.content, first)
+        translations["hard_content"] = _Translation(
+            tf.gather(pool.content, nearest), target_style, tf.gather(pool_images, nearest)
+        )
     used = {name: wanted for name, wanted in translations.items() if name in ("positive", *strategies)}
     samples = {
         "easy": _Codes(*(tf.gather(code, partners.other) for code in pool)),
@@ -138,6 +146,7 @@ def triplet_sources(
         "hard_style": partners.differs,
         "hard_domain": ~own_is_target,
         "random": partners.exists,
+        "hard_content": partners.exists,
     }
     parts = [_Codes(content, target_style), samples["positive"], *(samples[name] for name in strategies)]
     return TripletSources(
@@ -190,8 +199,7 @@ def _global_batch(
 def _partners(
     labels: tf.Tensor, targets: tf.Tensor, noise: Noise, pool_labels: tf.Tensor, first: tf.Tensor | int
 ) -> _Partners:
-    own = first + tf.range(tf.shape(labels)[0])
-    others = own[:, tf.newaxis] != tf.range(tf.shape(pool_labels)[0])[tf.newaxis]
+    others = _others(labels, pool_labels, first)
     of_target_domain = tf.reduce_all(tf.equal(pool_labels[tf.newaxis], targets[:, tf.newaxis]), axis=-1)
     fitting = others & ~of_target_domain
     differs = tf.reduce_any(fitting, axis=1)
@@ -201,6 +209,20 @@ def _partners(
         differs=differs,
         exists=tf.reduce_any(others, axis=1),
     )
+
+
+def _others(own: tf.Tensor, pool: tf.Tensor, first: tf.Tensor | int) -> tf.Tensor:
+    """Which images of the pool are not the image itself: bool [B, P]."""
+    rows = first + tf.range(tf.shape(own)[0])
+    return rows[:, tf.newaxis] != tf.range(tf.shape(pool)[0])[tf.newaxis]
+
+
+def _nearest(content: tf.Tensor, pool: tf.Tensor, first: tf.Tensor | int) -> tf.Tensor:
+    """The image of the pool with the least L2 distance of contents, itself left out: int32 [B]."""
+    own, all_others = (tf.reshape(tf.cast(x, tf.float32), (tf.shape(x)[0], -1)) for x in (content, pool))
+    # Of the squared distance the image's own square is the same for all.
+    distance = tf.reduce_sum(tf.square(all_others), axis=1) - 2.0 * tf.matmul(own, all_others, transpose_b=True)
+    return tf.argmin(tf.where(_others(content, pool, first), distance, np.inf), axis=1, output_type=tf.int32)
 
 
 def _choose(allowed: tf.Tensor, uniform: tf.Tensor) -> tf.Tensor:

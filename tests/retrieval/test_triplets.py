@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from rgunit_tf.errors import UserError
-from rgunit_tf.retrieval import STRATEGIES, triplet_sources
+from rgunit_tf.retrieval import STRATEGIES, triplet_sources, triplets
 
 NOISE_SCALE = 0.01
 
@@ -144,6 +144,28 @@ def test_random_is_any_other_image():
     np.testing.assert_allclose(style, one_hot(np.array(DOMAINS)[number]) + 0.1, atol=1e-6)
 
 
+def test_hard_content_is_the_image_of_the_nearest_content_translated_to_the_anchors_style():
+    # Contents 0, 10 .. 50, so one beside it; decoding tells by its pixels whose content it was given.
+    order = [3, 0, 5, 1, 4, 2]
+    images, labels = make_batch(DOMAINS)
+    translation = FakeTranslation(3)
+    sources = triplet_sources(
+        translation, tf.constant(images[order]), labels[order], one_hot(TARGETS), FakeNoise(6), ("hard_content",)
+    )
+    number, translated, style = read(sources)["hard_content"]
+    assert translated.all()
+    assert (np.abs(number - order) == 1).all()
+    np.testing.assert_array_equal(style, read(sources)["anchor"][2])
+    np.testing.assert_array_equal(sources.weights_of("hard_content"), np.ones(6))
+
+
+def test_hard_content_takes_the_least_distance_over_all_places_and_channels():
+    contents = np.random.default_rng(3).normal(size=(9, 2, 3, 4)).astype(np.float32)
+    distances = ((contents[:, None] - contents[None]) ** 2).sum((2, 3, 4)) + 1e9 * np.eye(9)
+    found = triplets._nearest(tf.constant(contents[4:7]), tf.constant(contents), 4)
+    np.testing.assert_array_equal(found, distances.argmin(1)[4:7])
+
+
 def test_all_fitting_images_are_alike_likely():
     chosen = np.array([read(make(("easy",), seed=seed)[0])["easy"][0][0] for seed in range(600)])
     # Image 0 has target 1: of the others only 2, 3 and 5 are not of domain 1.
@@ -160,17 +182,17 @@ def test_where_the_batch_has_no_fitting_image_the_triplet_does_not_count():
     np.testing.assert_array_equal(sources.weights_of("medium"), [1, 1, 1])
     assert read(sources)["medium"][0][0] in (1, 2)
     alone, _ = make(domains=[0], targets=[1])
-    for name, expected in {"easy": 0, "medium": 0, "hard_style": 0, "hard_domain": 1, "random": 0}.items():
-        np.testing.assert_array_equal(alone.weights_of(name), [expected], err_msg=name)
+    for name in STRATEGIES:
+        np.testing.assert_array_equal(alone.weights_of(name), [name == "hard_domain"], err_msg=name)
 
 
 def test_one_decoding_pass_of_only_what_is_used():
     assert make()[1].calls == [
         ("content_encoder", 6),
         ("style_encoder", 6),
-        ("decode", 24),
-        ("content_encoder", 24),
-        ("style_encoder", 24),
+        ("decode", 30),
+        ("content_encoder", 30),
+        ("style_encoder", 30),
     ]
     assert ("decode", 6) in make(("easy", "random"))[1].calls
     assert ("decode", 12) in make(("medium",))[1].calls
@@ -214,8 +236,8 @@ def test_in_a_graph_with_an_unknown_batch_size_and_without_gradients():
         return sources.content, sources.weights
 
     content, weights = make_sources(images, labels, one_hot(TARGETS))
-    assert content.shape == (7 * 6, 1, 3, 1)
-    assert weights.shape == (5, 6)
+    assert content.shape == (8 * 6, 1, 3, 1)
+    assert weights.shape == (6, 6)
 
 
 @pytest.mark.parametrize("strategies", [(), ("hard",), ("easy", "easy")])
