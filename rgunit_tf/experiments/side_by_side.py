@@ -1,6 +1,6 @@
 """Several runs at a time on one machine, each a process of its own on its share of the cores.
 
-Small models leave cores idle: two runs on a core each get further than one after the other on both.
+Small models leave cores and GPUs idle: two runs on a core each get further than one after the other on both.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def run_side_by_side(reproduction: Reproduction, command: Sequence[str], count: 
     waiting = [job for job in reproduction.jobs if any(reproduction.missing(job))]
     running: dict[subprocess.Popen, pathlib.Path] = {}
     failed: list[str] = []
-    environment = {**os.environ, **_share_of_cores(count)}
+    environment = {**os.environ, **_share_of_machine(count)}
     try:
         while waiting or running:
             for job in [] if failed else [job for job in waiting if not reproduction.waits_for(job)]:
@@ -79,8 +79,9 @@ def _start(job: Job, command: Sequence[str], log: pathlib.Path, environment: dic
         )
 
 
-def _share_of_cores(count: int) -> dict[str, str]:
-    """What keeps a process to its share of the cores; a number that the user has set stays."""
+def _share_of_machine(count: int) -> dict[str, str]:
+    """What keeps a process to its share of the cores, and from taking all of a GPU's memory; what the user set stays."""
     share = str(max(1, threads() // count))
     names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
-    return {name: share for name in names if name not in os.environ}
+    wanted = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", **dict.fromkeys(names, share)}
+    return {name: value for name, value in wanted.items() if name not in os.environ}

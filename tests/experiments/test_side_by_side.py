@@ -14,7 +14,7 @@ RUNS = [
 # Notes that it is under way, works, and leaves a file with its name; no cores to itself are needed for that.
 SCRIPT = """
 name=${0#--only=seed0/}
-echo "+ $name $TF_NUM_INTRAOP_THREADS" >> order; sleep 0.3; echo "- $name" >> order
+echo "+ $name $TF_NUM_INTRAOP_THREADS $TF_FORCE_GPU_ALLOW_GROWTH" >> order; sleep 0.3; echo "- $name" >> order
 [ "$name" != "$FAILING" ] || { echo "no luck"; exit 3; }
 touch "$name"
 """
@@ -41,7 +41,8 @@ class Files:
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_FORCE_GPU_ALLOW_GROWTH"):
+        monkeypatch.delenv(name, raising=False)
 
     def run(failing=""):
         monkeypatch.setenv("FAILING", failing)
@@ -64,7 +65,14 @@ def test_two_at_a_time_and_none_before_what_it_starts_from(run, tmp_path):
         under_way += 1 if line[0] == "+" else -1
         most = max(most, under_way)
     assert most == 2
-    assert all(int(line[2]) >= 1 for line in lines if line[0] == "+")
+    assert all(int(line[2]) >= 1 and line[3] == "true" for line in lines if line[0] == "+")
+
+
+def test_what_the_user_set_stays(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "7")
+    monkeypatch.setenv("TF_FORCE_GPU_ALLOW_GROWTH", "false")
+    run()
+    assert {tuple(line[2:]) for line in order(tmp_path) if line[0] == "+"} == {("7", "false")}
 
 
 def test_what_is_there_is_not_done_again(run, tmp_path):
