@@ -80,7 +80,7 @@ def _start(job: Job, command: Sequence[str], log: pathlib.Path, environment: dic
 
 
 def _share_of_machine(count: int) -> dict[str, str]:
-    """What keeps a process to its share of the cores, and from taking all of a GPU's memory; what the user set stays."""
+    """What keeps a process to its share of cores and of a GPU's memory; what the user has set stays."""
     share = str(max(1, threads() // count))
     names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
     wanted = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", **dict.fromkeys(names, share)}
