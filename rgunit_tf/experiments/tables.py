@@ -112,6 +112,7 @@ def triplet_table() -> Table:
         Row("Medium Negatives", _retrieval("medium"), _numbers(columns, 0.656, 0.790, 0.723)),
         Row("Hard Negatives", _retrieval("hard"), _numbers(columns, 0.797, 0.786, 0.791)),
         Row("All", _retrieval("all"), _numbers(columns, 0.830, 0.775, 0.802)),
+        Row("All, hard content for medium", _retrieval("hard_content")),
         Row("Random negatives", _retrieval("random")),
         Row(RANDOM, _retrieval("all"), _numbers(columns, 0.648, 0.754, 0.701), RANDOM_PREFIX),
     )

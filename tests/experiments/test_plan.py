@@ -31,6 +31,15 @@ def test_what_equals_the_base_run_is_the_base_run(variants):
         assert run is variants.base
 
 
+def test_the_base_run_has_the_configs_negatives():
+    config = default_config()
+    config.retrieval.negatives = TRIPLETS["hard_content"]
+    variants = Variants(config, seed=0)
+    assert variants.triplets("hard_content") is variants.base
+    assert tuple(variants.base.config(config).retrieval.negatives) == TRIPLETS["hard_content"]
+    assert tuple(variants.triplets("all").config(config).retrieval.negatives) == TRIPLETS["all"]
+
+
 def test_settings_of_the_runs(variants):
     config = default_config()
     assert variants.base.config(config).guided.mode == "retrieved"

@@ -117,9 +117,9 @@ def test_the_outlook_counts_shared_stages_once(config, tmp_path):
     tables = all_tables()
     fresh = Reproduction(config, tmp_path, list(tables.values()), [0, 1])
     lines, total = fresh.outlook({"translation": 1.0, "retrieval": 10.0, "guided": 100.0})
-    # A seed: 3 translations (100, 50, 25 %), as many and 4 more retrievals; guided, random, r = 1, 3 and 10, three
+    # A seed: 3 translations (100, 50, 25 %), as many and 5 more retrievals; guided, random, r = 1, 3 and 10, three
     # controls and two shares. r = 2 of the config is the base run.
-    assert total == 2 * (3 * 6 + (3 + 4) * 4 * 10 + (1 + 1 + 3 + 3 + 2) * 5 * 100)
+    assert total == 2 * (3 * 6 + (3 + 5) * 4 * 10 + (1 + 1 + 3 + 3 + 2) * 5 * 100)
     assert len(lines) == len(set(lines)) == len(fresh.jobs)
 
 
