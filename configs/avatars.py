@@ -61,8 +61,10 @@ def get_config() -> ml_collections.ConfigDict:
     config.translation.learning_rate = 3e-4
 
     config.retrieval.steps = 800
-    config.retrieval.batch_size = 32
+    config.retrieval.batch_size = 64
     config.retrieval.learning_rate = 3e-4
+    config.retrieval.margin = 1.0
+    config.retrieval.negatives = ("easy", "hard_content", "hard_style", "hard_domain")
 
     config.guided.steps = 1500
     config.guided.batch_size = 8
