@@ -162,8 +162,10 @@ def test_hard_content_is_the_image_of_the_nearest_content_translated_to_the_anch
 def test_hard_content_takes_the_least_distance_over_all_places_and_channels():
     contents = np.random.default_rng(3).normal(size=(9, 2, 3, 4)).astype(np.float32)
     distances = ((contents[:, None] - contents[None]) ** 2).sum((2, 3, 4)) + 1e9 * np.eye(9)
-    found = triplets._nearest(tf.constant(contents[4:7]), tf.constant(contents), 4)
-    np.testing.assert_array_equal(found, distances.argmin(1)[4:7])
+    for jit_compile in (False, True):
+        nearest = tf.function(triplets._nearest, jit_compile=jit_compile, autograph=False)
+        found = nearest(tf.constant(contents[4:7]), tf.constant(contents), tf.constant(4))
+        np.testing.assert_array_equal(found, distances.argmin(1)[4:7])
 
 
 def test_all_fitting_images_are_alike_likely():
