@@ -1,7 +1,7 @@
 """The default: cartoon faces drawn on the spot, 32 px, small enough for two CPU cores.
 
 Source: the embedded `avatars` source (drawn with python-avatars and resvg); five attributes as in the paper.
-Cost: 10 minutes for the three stages on two cores (AVX-512, 480 GFLOP/s), drawing and report included.
+Cost: 12 minutes for the three stages on two cores (AVX-512, 480 GFLOP/s), drawing and report included.
 Command: bin/train --stage=guided
 
 Where the settings differ from the paper's (`configs/avatars_paper.py`), and what it did, measured on test images after

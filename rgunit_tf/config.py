@@ -16,6 +16,9 @@ import ml_collections
 from rgunit_tf.errors import UserError
 from rgunit_tf.setting import Setting
 
+NEGATIVES = ("easy", "medium", "hard_style", "hard_domain", "random", "hard_content")
+"""Kinds of negatives that `retrieval.negatives` may name; `retrieval/triplets.py` says what they are."""
+
 
 def _optimizer(steps: int, batch_size: int, learning_rate: float) -> dict[str, Setting]:
     """The settings that the three stages share."""
@@ -241,10 +244,9 @@ def _check_image_size(config: ml_collections.ConfigDict) -> None:
 
 
 def _check_negatives(config: ml_collections.ConfigDict) -> None:
-    known = ("easy", "medium", "hard_style", "hard_domain", "random", "hard_content")
     negatives = tuple(config.retrieval.negatives)
-    if not negatives or any(name not in known for name in negatives):
-        raise UserError(f"config.retrieval.negatives={negatives} must be one or more of {', '.join(known)}")
+    if not negatives or any(name not in NEGATIVES for name in negatives):
+        raise UserError(f"config.retrieval.negatives={negatives} must be one or more of {', '.join(NEGATIVES)}")
     if len(set(negatives)) != len(negatives):
         raise UserError(f"config.retrieval.negatives={negatives} must name each kind once")
 

@@ -64,10 +64,7 @@ class Variants:
         self._config = config
         self._seed = {"train.seed": seed}
         self._folder = f"seed{seed}"
-        self.base = Experiment(
-            f"{self._folder}/guided",
-            {**self._seed, "guided.mode": "retrieved"},
-        )
+        self.base = Experiment(f"{self._folder}/guided", {**self._seed, "guided.mode": "retrieved"})
 
     def triplets(self, strategy: str) -> Experiment:
         """A retrieval model trained on one of `TRIPLETS` (paper Table 1)."""

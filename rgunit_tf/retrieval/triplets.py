@@ -26,9 +26,10 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import tensorflow as tf
 
+from rgunit_tf.config import NEGATIVES
 from rgunit_tf.errors import UserError
 
-STRATEGIES = ("easy", "medium", "hard_style", "hard_domain", "random", "hard_content")
+STRATEGIES = NEGATIVES
 
 
 class Noise(Protocol):
