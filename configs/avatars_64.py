@@ -1,7 +1,7 @@
 """Cartoon faces at 64 px: the pictures of the README.
 
 Source: the embedded `avatars` source.
-Cost: 27 minutes for the three stages on two cores (AVX-512, 480 GFLOP/s), report included; the same command resumes it.
+Cost: 30 minutes for the three stages on two cores (AVX-512, 480 GFLOP/s), report included; the same command resumes it.
 Command: bin/train --stage=guided --config=configs/avatars_64.py
 """
 
