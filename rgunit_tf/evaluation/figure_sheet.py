@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from rgunit_tf.evaluation import grid
+from rgunit_tf import grid
 
 FORMAT = 1
 # Name of the PNG's text chunk.

@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from rgunit_tf import atomic
+from rgunit_tf import atomic, grid
 from rgunit_tf.data import decoding
 from rgunit_tf.errors import UserError
-from rgunit_tf.evaluation import grid
 from rgunit_tf.inference import outputs
 from rgunit_tf.inference.frames import read_square
 from rgunit_tf.inference.inputs import Picture

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from rgunit_tf.evaluation import grid
+from rgunit_tf import grid
 from rgunit_tf.inference.request import Request
 
 ROWS = 24

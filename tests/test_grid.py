@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rgunit_tf.evaluation import grid
+from rgunit_tf import grid
 
 
 def solid(color, size=32):
@@ -62,5 +62,5 @@ def test_an_empty_grid_is_refused():
 
 
 def test_grids_do_not_import_tensorflow():
-    code = "import sys, rgunit_tf.evaluation.grid; sys.exit('tensorflow' in sys.modules)"
+    code = "import sys, rgunit_tf.grid; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
