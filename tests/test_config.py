@@ -104,5 +104,6 @@ def test_plain_config_survives_json(config):
 
 
 def test_settings_do_not_need_tensorflow():
-    code = "import sys, rgunit_tf.config, rgunit_tf.domains, rgunit_tf.workdir; assert 'tensorflow' not in sys.modules"
+    modules = "rgunit_tf.config, rgunit_tf.domains, rgunit_tf.runs.workdir"
+    code = f"import sys, {modules}; assert 'tensorflow' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=settings.__file__.rsplit("/", 2)[0])

@@ -84,7 +84,7 @@ def retrieval(
 def _embeddings(count: int, workdir: str | None) -> tuple[np.ndarray, np.ndarray, float | None]:
     """Embeddings [count, D], queries [Q, D] and the seconds it took; those of the short training are kept on disk."""
     if workdir:
-        from rgunit_tf.workdir import Workdir
+        from rgunit_tf.runs.workdir import Workdir
 
         run = Workdir(workdir)
         return _embed(run.load_stage("retrieval"), run.dataset(), count)

@@ -51,7 +51,7 @@ def main(argv: list[str]) -> None:
     from rgunit_tf.evaluation import summary
     from rgunit_tf.evaluation.report import write_report
     from rgunit_tf.evaluation.stage_evaluation import METRICS, evaluate_workdir
-    from rgunit_tf.workdir import Workdir
+    from rgunit_tf.runs.workdir import Workdir
 
     workdir = Workdir(_WORKDIR.value)
     stages = None if _STAGE.value == "all" else [_STAGE.value]

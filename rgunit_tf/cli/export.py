@@ -31,7 +31,7 @@ _MODELS_ROOT = absl_flags.DEFINE_string(
 def main(argv: list[str]) -> None:
     """Exports the stages asked for and prints their folders."""
     del argv
-    from rgunit_tf.workdir import Workdir
+    from rgunit_tf.runs.workdir import Workdir
 
     workdir = Workdir(_WORKDIR.value)
     stages = workdir.finished_stages() if _STAGE.value == "all" else [_STAGE.value]

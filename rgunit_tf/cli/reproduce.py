@@ -33,7 +33,7 @@ def main(argv: list[str]) -> None:
     counts = _whole_numbers("neighbor_counts", _COUNTS.value, 1000)
     from rgunit_tf.experiments.reproduce import Reproduction, duration
     from rgunit_tf.experiments.tables import all_tables
-    from rgunit_tf.stages.training import configure
+    from rgunit_tf.runs.training import configure
 
     config = _CONFIG.value
     name = pathlib.Path(config_flags.get_config_filename(absl_flags.FLAGS["config"])).stem

@@ -15,7 +15,7 @@ from ml_collections import config_flags
 from rgunit_tf.cli import flags, launcher
 
 if TYPE_CHECKING:
-    from rgunit_tf.workdir import Workdir
+    from rgunit_tf.runs.workdir import Workdir
 
 _CONFIG = flags.config()
 _WORKDIR = flags.workdir(required=False)
@@ -30,9 +30,9 @@ def main(argv: list[str]) -> None:
     from absl import logging
 
     from rgunit_tf import cluster
+    from rgunit_tf.runs.training import configure, train_stage
+    from rgunit_tf.runs.workdir import STAGES, Workdir
     from rgunit_tf.serving.export import export_stage
-    from rgunit_tf.stages.training import configure, train_stage
-    from rgunit_tf.workdir import STAGES, Workdir
 
     name = pathlib.Path(config_flags.get_config_filename(absl_flags.FLAGS["config"])).stem
     workdir = Workdir(_WORKDIR.value or pathlib.Path("runs") / name)

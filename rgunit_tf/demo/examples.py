@@ -15,7 +15,7 @@ from rgunit_tf.demo.pictures import png
 from rgunit_tf.errors import UserError
 from rgunit_tf.inference.description import Description
 from rgunit_tf.inference.inputs import find_pictures
-from rgunit_tf.workdir import Workdir
+from rgunit_tf.runs.workdir import Workdir
 
 COUNT = 12
 """How many there are at most."""

@@ -11,7 +11,7 @@ import tensorflow as tf
 from rgunit_tf.evaluation.attribute_classifier import as_float
 from rgunit_tf.evaluation.figure_painter import Painter, changes, describe_targets, mask_is_off
 from rgunit_tf.evaluation.figure_sheet import FigureSheet
-from rgunit_tf.stages.samples import domain_changes
+from rgunit_tf.runs.samples import domain_changes
 
 if TYPE_CHECKING:
     from rgunit_tf.domains import AttributeSchema

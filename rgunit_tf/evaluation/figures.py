@@ -14,7 +14,7 @@ from rgunit_tf.evaluation.figure_cases import cases
 from rgunit_tf.evaluation.figure_painter import Painter, describe_targets, spread
 from rgunit_tf.evaluation.figure_sheet import FigureSheet
 from rgunit_tf.evaluation.retrieval import embed_queries, nearest_rows
-from rgunit_tf.stages.samples import domain_changes
+from rgunit_tf.runs.samples import domain_changes
 
 if TYPE_CHECKING:
     from rgunit_tf.data import Dataset

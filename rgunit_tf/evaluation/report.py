@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from rgunit_tf import atomic
 from rgunit_tf.evaluation import report_charts, report_figures, report_metrics, report_page, report_run
 from rgunit_tf.evaluation.report_html import Html, element, join, words
-from rgunit_tf.workdir import STAGES
+from rgunit_tf.runs.workdir import STAGES
 
 if TYPE_CHECKING:
-    from rgunit_tf.workdir import Workdir
+    from rgunit_tf.runs.workdir import Workdir
 
 FORMAT = 1
 REPORT = "report.html"

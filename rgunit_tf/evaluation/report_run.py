@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import rgunit_tf
 from rgunit_tf import config as config_module
 from rgunit_tf.evaluation.report_html import Html, details, element, join, table, words
-from rgunit_tf.workdir import STAGES
+from rgunit_tf.runs.workdir import STAGES
 
 if TYPE_CHECKING:
-    from rgunit_tf.workdir import Workdir
+    from rgunit_tf.runs.workdir import Workdir
 
 
 def duration(seconds: float | None) -> str:

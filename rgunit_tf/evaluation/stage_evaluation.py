@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from rgunit_tf.evaluation.attribute_classifier import AttributeClassifier
     from rgunit_tf.evaluation.counterfactual import Counterfactuals
     from rgunit_tf.retrieval import Gallery
-    from rgunit_tf.workdir import Workdir
+    from rgunit_tf.runs.workdir import Workdir
 
 FORMAT = 1
 METRICS = "metrics.json"

@@ -20,8 +20,8 @@ from rgunit_tf.evaluation.stage_evaluation import METRICS, evaluate_workdir
 from rgunit_tf.experiments import rendering
 from rgunit_tf.experiments.plan import Experiment, Job, Variants, jobs
 from rgunit_tf.experiments.tables import Table
-from rgunit_tf.stages.training import train_stage
-from rgunit_tf.workdir import STAGES, Workdir
+from rgunit_tf.runs.training import train_stage
+from rgunit_tf.runs.workdir import STAGES, Workdir
 
 
 class Reproduction:

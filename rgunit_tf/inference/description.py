@@ -11,7 +11,7 @@ from typing import Any
 
 from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.errors import UserError
-from rgunit_tf.workdir import STAGES, Workdir
+from rgunit_tf.runs.workdir import STAGES, Workdir
 
 _EXPORT_FORMAT = 1
 _CELEBA_WIDTH = 178

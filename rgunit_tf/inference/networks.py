@@ -12,11 +12,11 @@ import tensorflow as tf
 
 from rgunit_tf.errors import UserError
 from rgunit_tf.inference.description import Description
-from rgunit_tf.stages import saving
+from rgunit_tf.runs import saving
+from rgunit_tf.runs.workdir import Workdir
 from rgunit_tf.stages.guided import GuidedModel
 from rgunit_tf.stages.retrieval import RetrievalModel
 from rgunit_tf.stages.translator import to_uint8
-from rgunit_tf.workdir import Workdir
 
 
 class Networks(Protocol):

@@ -15,14 +15,15 @@ from absl import logging
 from rgunit_tf import atomic
 from rgunit_tf.errors import UserError
 from rgunit_tf.retrieval.gallery import Gallery
-from rgunit_tf.serving import server_config, warmup
+from rgunit_tf.runs import server_config
+from rgunit_tf.runs.workdir import Workdir
+from rgunit_tf.serving import warmup
 from rgunit_tf.serving.half_precision import DTYPES, half_contents, half_gallery
 from rgunit_tf.serving.image_codec import MAX_PIXELS
 from rgunit_tf.serving.signatures import StageGraph
 from rgunit_tf.stages.guided import GuidedModel
 from rgunit_tf.stages.retrieval import RetrievalModel
 from rgunit_tf.stages.translation import TranslationModel
-from rgunit_tf.workdir import Workdir
 
 FORMAT = 1
 """Version of `rgunit.json`; a reader refuses a newer one."""
@@ -131,7 +132,7 @@ def _rebuild_gallery(workdir: Workdir) -> None:
     """Builds the workdir's gallery where it was deleted."""
     if (workdir.stage("retrieval") / "gallery").exists():
         return
-    from rgunit_tf.stages import training
+    from rgunit_tf.runs import training
 
     training.gallery_of(workdir, workdir.dataset())
 

@@ -10,7 +10,7 @@ import pytest
 from rgunit_tf import config as settings
 from rgunit_tf.cli import configs
 from rgunit_tf.errors import UserError
-from rgunit_tf.workdir import STAGES, Workdir
+from rgunit_tf.runs.workdir import STAGES, Workdir
 
 
 @pytest.fixture

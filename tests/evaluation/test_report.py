@@ -15,7 +15,7 @@ from rgunit_tf import config as settings
 from rgunit_tf.errors import UserError
 from rgunit_tf.evaluation import report, report_figures
 from rgunit_tf.evaluation.figure_sheet import FigureSheet
-from rgunit_tf.workdir import STAGES, Workdir
+from rgunit_tf.runs.workdir import STAGES, Workdir
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 ODD = '<b onclick="x">Odd & "quoted"</b>, a_very_long_name_without_a_single_space_that_no_phone_could_show'

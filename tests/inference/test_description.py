@@ -5,7 +5,7 @@ import pytest
 from rgunit_tf import config as settings
 from rgunit_tf.errors import UserError
 from rgunit_tf.inference import describe
-from rgunit_tf.workdir import Workdir
+from rgunit_tf.runs.workdir import Workdir
 
 
 @pytest.fixture

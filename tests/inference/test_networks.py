@@ -36,7 +36,7 @@ def workdir(stages, tmp_path_factory):
     """The run that these stages could be of."""
     import tensorflow as tf
 
-    from rgunit_tf.workdir import Workdir
+    from rgunit_tf.runs.workdir import Workdir
 
     workdir = Workdir(tmp_path_factory.mktemp("run"))
     workdir.claim(settings.default_config())

@@ -90,7 +90,7 @@ def copy(finished, tmp_path):
 def call(arguments, monkeypatch, capsys):
     """Runs the command in this process; returns its exit code and what it wrote to stderr."""
     from rgunit_tf.cli import launcher, train
-    from rgunit_tf.stages import training
+    from rgunit_tf.runs import training
 
     # It would hold for the tests that follow as well.
     monkeypatch.setattr(training, "configure", lambda config: None)

@@ -13,9 +13,9 @@ from rgunit_tf import Gallery, GuidedModel, default_config
 from rgunit_tf.cli import export as command
 from rgunit_tf.cli import launcher
 from rgunit_tf.errors import UserError
+from rgunit_tf.runs import saving
+from rgunit_tf.runs.workdir import Workdir
 from rgunit_tf.serving.export import export, export_stage
-from rgunit_tf.stages import saving
-from rgunit_tf.workdir import Workdir
 
 pytestmark = pytest.mark.slow
 
@@ -230,7 +230,7 @@ def test_ids_are_names_of_files(stages, tmp_path):
 
 
 def test_a_deleted_gallery_is_built_again(workdir, stages, monkeypatch):
-    from rgunit_tf.stages import training
+    from rgunit_tf.runs import training
 
     gallery = workdir.stage("retrieval") / "gallery"
     gallery.rename(gallery.with_name("deleted"))

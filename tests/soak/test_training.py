@@ -71,7 +71,7 @@ def test_training_takes_no_more_memory_the_longer_it_lasts(tmp_path):
 def test_a_thousand_checkpoints_give_back_the_same_bits(schema, tmp_path):
     import tensorflow as tf
 
-    from rgunit_tf.stages.checkpoints import CheckpointFolder
+    from rgunit_tf.runs.checkpoints import CheckpointFolder
     from rgunit_tf.stages.translation import TranslationModel
 
     model = TranslationModel(schema, 16, width=4, residual_blocks=1, discriminator_layers=2)

@@ -9,10 +9,8 @@ A process of its own, since the devices must be set up before TensorFlow starts:
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
-import pathlib
 import sys
 from typing import Any
 
@@ -33,10 +31,7 @@ from rgunit_tf.stages.guided import GuidedModel
 from rgunit_tf.stages.noise import StepNoise
 from rgunit_tf.stages.retrieval import RetrievalModel
 from rgunit_tf.stages.translation import TranslationModel
-
-_SPEC = importlib.util.spec_from_file_location("small", pathlib.Path(__file__).with_name("conftest.py"))
-small = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(small)
+from tests import small_models as small
 
 BATCH, STEPS = 8, 3
 NAMES = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young")

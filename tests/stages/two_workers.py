@@ -17,8 +17,9 @@ from absl import logging
 
 from rgunit_tf import config as settings_module
 from rgunit_tf.errors import RunError
-from rgunit_tf.stages import optimization, training
-from rgunit_tf.workdir import STAGES, Workdir
+from rgunit_tf.runs import training
+from rgunit_tf.runs.workdir import STAGES, Workdir
+from rgunit_tf.stages import optimization
 
 
 class PlainSGD(tf.keras.optimizers.SGD):

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from rgunit_tf.errors import UserError
-from rgunit_tf.stages.checkpoints import CheckpointFolder
+from rgunit_tf.runs.checkpoints import CheckpointFolder
 
 FILES = ("step-20.index", "step-20.data-00000-of-00001")
 

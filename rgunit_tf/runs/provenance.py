@@ -25,7 +25,7 @@ def versions() -> dict[str, str]:
 
 def revision() -> str | None:
     """Git revision of the checkout that this package is run from, with `+` where files differ from it; or None."""
-    root = pathlib.Path(__file__).resolve().parent.parent
+    root = pathlib.Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return None
     try:

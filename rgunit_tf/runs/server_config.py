@@ -11,7 +11,7 @@ import os
 
 from rgunit_tf import atomic
 from rgunit_tf.errors import UserError
-from rgunit_tf.workdir import STAGES, Workdir
+from rgunit_tf.runs.workdir import STAGES, Workdir
 
 MODELS_ROOT = "/models"
 """Where the server sees the workdir, unless said otherwise."""

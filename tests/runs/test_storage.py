@@ -6,9 +6,9 @@ import os
 import pytest
 import tensorflow as tf
 
-from rgunit_tf import storage
 from rgunit_tf.errors import UserError
-from rgunit_tf.workdir import Workdir
+from rgunit_tf.runs import storage
+from rgunit_tf.runs.workdir import Workdir
 
 
 @pytest.mark.parametrize(

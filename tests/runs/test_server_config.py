@@ -4,8 +4,8 @@ import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format, wrappers_pb2
 
 from rgunit_tf.errors import UserError
-from rgunit_tf.serving import server_config
-from rgunit_tf.workdir import Workdir
+from rgunit_tf.runs import server_config
+from rgunit_tf.runs.workdir import Workdir
 
 
 @pytest.fixture

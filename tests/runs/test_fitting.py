@@ -10,9 +10,9 @@ import pytest
 import tensorflow as tf
 
 from rgunit_tf import config as settings_module
-from rgunit_tf.stages import fitting, rollbacks
+from rgunit_tf.runs import fitting, rollbacks
+from rgunit_tf.runs.workdir import Workdir
 from rgunit_tf.stages.faults import NumericalFault
-from rgunit_tf.workdir import Workdir
 
 pytestmark = pytest.mark.slow
 

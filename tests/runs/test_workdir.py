@@ -7,7 +7,7 @@ import pytest
 
 from rgunit_tf import config as settings
 from rgunit_tf.errors import UserError
-from rgunit_tf.workdir import Workdir
+from rgunit_tf.runs.workdir import Workdir
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def test_the_lock_refuses_a_second_run_and_ends_with_the_first(workdir):
         with pytest.raises(UserError, match="in use by another run"), Workdir(workdir.path).lock():
             pass
         code = (
-            "import sys\nfrom rgunit_tf.workdir import Workdir\nfrom rgunit_tf.errors import UserError\n"
+            "import sys\nfrom rgunit_tf.runs.workdir import Workdir\nfrom rgunit_tf.errors import UserError\n"
             "try:\n    Workdir(sys.argv[1]).lock().__enter__()\nexcept UserError:\n    sys.exit(7)"
         )
         command = [sys.executable, "-c", code, str(workdir.path)]

@@ -10,13 +10,13 @@ import tensorflow as tf
 
 from rgunit_tf import atomic
 from rgunit_tf.errors import UserError
-from rgunit_tf.stages.checkpoints import UNREADABLE, first_line
+from rgunit_tf.runs.checkpoints import UNREADABLE, first_line
 from rgunit_tf.stages.guided import GuidedModel
 from rgunit_tf.stages.retrieval import RetrievalModel
 from rgunit_tf.stages.translation import TranslationModel
 
 if TYPE_CHECKING:
-    from rgunit_tf.workdir import Workdir
+    from rgunit_tf.runs.workdir import Workdir
 
 FORMAT = 1
 """Version of the folder's layout; a reader refuses a newer one."""

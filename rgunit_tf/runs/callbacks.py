@@ -11,9 +11,9 @@ import tensorflow as tf
 from absl import logging
 
 from rgunit_tf import atomic, cluster
-from rgunit_tf.stages.checkpoints import CheckpointFolder
-from rgunit_tf.stages.events import EventFile
-from rgunit_tf.stages.stopping import StopRequest
+from rgunit_tf.runs.checkpoints import CheckpointFolder
+from rgunit_tf.runs.events import EventFile
+from rgunit_tf.runs.stopping import StopRequest
 
 
 class Checkpoints(tf.keras.callbacks.Callback):

@@ -12,10 +12,10 @@ import tensorflow as tf
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from rgunit_tf.stages.callbacks import Checkpoints, History, Progress, Scalars
-from rgunit_tf.stages.checkpoints import CheckpointFolder
-from rgunit_tf.stages.events import EventFile
-from rgunit_tf.stages.stopping import StopRequest
+from rgunit_tf.runs.callbacks import Checkpoints, History, Progress, Scalars
+from rgunit_tf.runs.checkpoints import CheckpointFolder
+from rgunit_tf.runs.events import EventFile
+from rgunit_tf.runs.stopping import StopRequest
 from rgunit_tf.stages.tracking import TermMeans
 
 

@@ -15,11 +15,12 @@ from rgunit_tf.distribution import chief_first, make_strategy
 from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.errors import UserError
 from rgunit_tf.retrieval.gallery import Gallery
-from rgunit_tf.stages import fitting, precision
+from rgunit_tf.runs import fitting
+from rgunit_tf.runs.workdir import STAGES, Workdir
+from rgunit_tf.stages import precision
 from rgunit_tf.stages.guided import GuidedModel
 from rgunit_tf.stages.retrieval import RetrievalModel
 from rgunit_tf.stages.translation import TranslationModel
-from rgunit_tf.workdir import STAGES, Workdir
 
 _THREADS = "TF_NUM_INTRAOP_THREADS"
 _SMALL, _FEW_CORES = 32, 4

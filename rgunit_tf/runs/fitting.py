@@ -14,16 +14,16 @@ from rgunit_tf import cluster
 from rgunit_tf.data.split import Dataset, Split
 from rgunit_tf.distribution import barrier
 from rgunit_tf.errors import RunError
-from rgunit_tf.stages import saving
-from rgunit_tf.stages.callbacks import Checkpoints, History, Progress, Scalars
-from rgunit_tf.stages.checkpoints import CheckpointFolder, first_line
-from rgunit_tf.stages.events import EventFile
+from rgunit_tf.runs import saving
+from rgunit_tf.runs.callbacks import Checkpoints, History, Progress, Scalars
+from rgunit_tf.runs.checkpoints import CheckpointFolder, first_line
+from rgunit_tf.runs.events import EventFile
+from rgunit_tf.runs.rollbacks import Rollbacks
+from rgunit_tf.runs.samples import Samples
+from rgunit_tf.runs.stopping import StopRequest
+from rgunit_tf.runs.workdir import Workdir
 from rgunit_tf.stages.faults import NumericalFault
-from rgunit_tf.stages.rollbacks import Rollbacks
-from rgunit_tf.stages.samples import Samples
-from rgunit_tf.stages.stopping import StopRequest
 from rgunit_tf.stages.translation import TranslationModel
-from rgunit_tf.workdir import Workdir
 
 SHOWN = {
     "translation": ("generator_loss", "discriminator_loss", "cycle", "domain_g"),

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rgunit_tf.stages.samples import Samples, domain_changes, sample_rows
+from rgunit_tf.runs.samples import Samples, domain_changes, sample_rows
 
 
 def test_one_change_a_column(schema):

@@ -10,7 +10,7 @@ import tensorflow as tf
 from rgunit_tf import grid
 from rgunit_tf.data.split import Split
 from rgunit_tf.domains import AttributeSchema
-from rgunit_tf.stages.events import EventFile
+from rgunit_tf.runs.events import EventFile
 from rgunit_tf.stages.guided import GuidedModel
 from rgunit_tf.stages.translation import TranslationModel
 from rgunit_tf.stages.translator import to_uint8

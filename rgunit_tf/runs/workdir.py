@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import ml_collections
 
-from rgunit_tf import atomic, cluster, provenance, storage
+from rgunit_tf import atomic, cluster
 from rgunit_tf import config as config_module
 from rgunit_tf.errors import UserError
+from rgunit_tf.runs import provenance, storage
 
 if TYPE_CHECKING:
     from rgunit_tf.data.split import Dataset
@@ -194,7 +195,7 @@ class Workdir:
         Raises:
           UserError: the stage is not finished, or its files are damaged.
         """
-        from rgunit_tf.stages import saving
+        from rgunit_tf.runs import saving
 
         return saving.load(self, name)
 
