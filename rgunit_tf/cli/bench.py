@@ -84,8 +84,8 @@ def _records(what: str) -> Iterator[dict[str, Any]]:
 
 
 def _serving(batch_size: int, repeats: int) -> Iterator[dict[str, Any]]:
+    from rgunit_tf.benchmarks import serving_latency as latency
     from rgunit_tf.benchmarks.timing import Recorder, matmul_peak
-    from rgunit_tf.serving import latency
 
     settings = {
         "image_size": _IMAGE_SIZE.value,

@@ -2,7 +2,7 @@
 
 import time
 
-from rgunit_tf.serving import latency
+from rgunit_tf.benchmarks import serving_latency as latency
 
 
 def test_functions_are_timed_in_turn():
