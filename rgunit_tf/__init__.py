@@ -12,8 +12,9 @@ Names are imported when they are first used: `import rgunit_tf` itself loads nei
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from rgunit_tf.lazy import attach
 
 __version__ = "0.1.0"
 
@@ -65,17 +66,4 @@ if TYPE_CHECKING:
     from rgunit_tf.stages.translation import TranslationModel
 
 
-def __getattr__(name: str) -> Any:
-    """Imports a public name on first use (PEP 562)."""
-    if name in _HOMES:
-        value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    elif name in __all__:
-        value = importlib.import_module(f"{__name__}.{name}")
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = attach(__name__, {name: _HOMES.get(name, "") for name in __all__})

@@ -49,7 +49,7 @@ def main(argv: list[str]) -> None:
     """Evaluates the stages asked for and prints the main figures."""
     del argv
     from rgunit_tf.evaluation import summary
-    from rgunit_tf.evaluation.report import write_report
+    from rgunit_tf.evaluation.report.writing import write_report
     from rgunit_tf.evaluation.stage_evaluation import METRICS, evaluate_workdir
     from rgunit_tf.runs.workdir import Workdir
 

@@ -58,7 +58,7 @@ def _report(workdir: Workdir) -> None:
     from absl import logging
 
     try:
-        from rgunit_tf.evaluation import report
+        from rgunit_tf.evaluation.report import writing as report
 
         if report.is_current(workdir):
             return

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import importlib
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rgunit_tf.config import SETTINGS
 from rgunit_tf.errors import UserError
+from rgunit_tf.lazy import attach
 
 if TYPE_CHECKING:
     from rgunit_tf.data.split import Dataset, Split
@@ -17,11 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Dataset", "Split", "from_config", "load"]
 
 
-def __getattr__(name: str) -> Any:
-    """Loads TensorFlow with the classes that need it, not with this package."""
-    if name in ("Dataset", "Split"):
-        return getattr(importlib.import_module("rgunit_tf.data.split"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = attach(__name__, {"Dataset": "split", "Split": "split"})
 
 
 def load(source: str, root: str | os.PathLike | None = None, image_size: int = 128, **options: Any) -> Dataset:

@@ -1,26 +1,25 @@
-"""How good a model is: accuracy, distances to real images and to the truth, retrieval precision, pictures."""
+"""How good a model is: accuracy, distances to real images and to the truth, retrieval precision, pictures.
+
+    metrics/    figures from plain arrays: accuracy, distances, scores, intervals
+    judge/      what judges: the attribute classifier, trained on real images, and networks trained elsewhere
+    figures/    sheets of pictures
+    report/     the page of a run
+
+Names are imported when first used, so that importing the package does not import TensorFlow.
+"""
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from rgunit_tf.lazy import attach
 
-# Name -> module. Imported on first use: `evaluation.grid` needs no TensorFlow, and must not pay for it.
-_PUBLIC = {
-    "AttributeClassifier": "attribute_classifier",
-    "Counterfactuals": "counterfactual",
+_HOMES = {
+    "AttributeClassifier": "judge.attribute_classifier",
+    "Counterfactuals": "metrics.counterfactual",
     "RealFeatures": "real_images",
     "evaluate_real": "real_images",
     "evaluate_retrieval": "retrieval",
     "evaluate_translation": "translation",
-    "judge": "translation",
-    "load_or_train": "classifier_training",
-    "save_grid": "grid",
+    "load_or_train": "judge.classifier_training",
 }
-__all__ = sorted(_PUBLIC)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)
+__all__ = sorted(_HOMES)
+__getattr__, __dir__ = attach(__name__, _HOMES)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from rgunit_tf.evaluation import bootstrap
-from rgunit_tf.evaluation.attribute_classifier import as_float
-from rgunit_tf.evaluation.measurement import measurement
-from rgunit_tf.evaluation.perceptual import PerceptualNetwork
+from rgunit_tf.evaluation.judge.attribute_classifier import as_float
+from rgunit_tf.evaluation.metrics import bootstrap
+from rgunit_tf.evaluation.metrics.measurement import measurement
+from rgunit_tf.evaluation.metrics.perceptual import PerceptualNetwork
 
 if TYPE_CHECKING:
     from rgunit_tf.data import Dataset, Split

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from rgunit_tf.evaluation import bootstrap
-from rgunit_tf.evaluation.counterfactual import Counterfactuals
-from rgunit_tf.evaluation.measurement import measurement
+from rgunit_tf.evaluation.metrics import bootstrap
+from rgunit_tf.evaluation.metrics.counterfactual import Counterfactuals
+from rgunit_tf.evaluation.metrics.measurement import measurement
 from rgunit_tf.evaluation.real_images import RealFeatures
 from rgunit_tf.evaluation.translation import evaluate_translation
 
 if TYPE_CHECKING:
     from rgunit_tf.data import Dataset
-    from rgunit_tf.evaluation.attribute_classifier import AttributeClassifier
+    from rgunit_tf.evaluation.judge.attribute_classifier import AttributeClassifier
     from rgunit_tf.stages.guided import GuidedModel
 
 Change = Callable[[tf.Tensor], tf.Tensor]

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rgunit_tf.evaluation import accuracy_records, classifier_score, frechet
 from rgunit_tf.evaluation.diversity import real_pair_distance
-from rgunit_tf.evaluation.perceptual import PerceptualNetwork, classifier_network
+from rgunit_tf.evaluation.metrics import accuracy_records, classifier_score, frechet
+from rgunit_tf.evaluation.metrics.perceptual import PerceptualNetwork, classifier_network
 
 if TYPE_CHECKING:
     from rgunit_tf.data import Dataset, Split
-    from rgunit_tf.evaluation.attribute_classifier import AttributeClassifier
-    from rgunit_tf.evaluation.imagenet_records import ImageNetJudge
+    from rgunit_tf.evaluation.judge.attribute_classifier import AttributeClassifier
+    from rgunit_tf.evaluation.judge.imagenet import ImageNetJudge
 
 # Real images whose features stand for the real distribution, at most.
 REFERENCE_IMAGES = 10_000

@@ -9,11 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from rgunit_tf.evaluation import bootstrap
-from rgunit_tf.evaluation.attribute_classifier import as_float
-from rgunit_tf.evaluation.counterfactual import Counterfactuals
-from rgunit_tf.evaluation.measurement import measurement
-from rgunit_tf.evaluation.precision_at_k import RANDOM_PREFIX, expected_precision, precision_at_k, rank_of, recall_at_k
+from rgunit_tf.evaluation.judge.attribute_classifier import as_float
+from rgunit_tf.evaluation.metrics import bootstrap
+from rgunit_tf.evaluation.metrics.counterfactual import Counterfactuals
+from rgunit_tf.evaluation.metrics.measurement import measurement
+from rgunit_tf.evaluation.metrics.precision_at_k import (
+    RANDOM_PREFIX,
+    expected_precision,
+    precision_at_k,
+    rank_of,
+    recall_at_k,
+)
 from rgunit_tf.evaluation.translated import draw_targets
 from rgunit_tf.retrieval import make_index
 

@@ -16,23 +16,24 @@ from absl import logging
 
 from rgunit_tf import atomic
 from rgunit_tf.errors import UserError
-from rgunit_tf.evaluation import efficientnet as efficientnet_network
-from rgunit_tf.evaluation import figures, lpips
-from rgunit_tf.evaluation import inception as inception_network
 from rgunit_tf.evaluation.avatar_truth import avatar_counterfactuals
-from rgunit_tf.evaluation.classifier_training import load_or_train, recipe_of
 from rgunit_tf.evaluation.diversity import evaluate_diversity
+from rgunit_tf.evaluation.figures.stage import draw_retrieval, draw_translator
 from rgunit_tf.evaluation.guidance import evaluate_guidance
-from rgunit_tf.evaluation.imagenet_records import ImageNetJudge
-from rgunit_tf.evaluation.perceptual import PerceptualNetwork, classifier_network
+from rgunit_tf.evaluation.judge.classifier_training import load_or_train, recipe_of
+from rgunit_tf.evaluation.judge.imagenet import ImageNetJudge
+from rgunit_tf.evaluation.metrics import lpips
+from rgunit_tf.evaluation.metrics.perceptual import PerceptualNetwork, classifier_network
 from rgunit_tf.evaluation.real_images import RealFeatures, evaluate_real
 from rgunit_tf.evaluation.retrieval import evaluate_retrieval
 from rgunit_tf.evaluation.translation import evaluate_translation
+from rgunit_tf.pretrained import efficientnet as efficientnet_network
+from rgunit_tf.pretrained import inception as inception_network
 
 if TYPE_CHECKING:
     from rgunit_tf.data import Dataset
-    from rgunit_tf.evaluation.attribute_classifier import AttributeClassifier
-    from rgunit_tf.evaluation.counterfactual import Counterfactuals
+    from rgunit_tf.evaluation.judge.attribute_classifier import AttributeClassifier
+    from rgunit_tf.evaluation.metrics.counterfactual import Counterfactuals
     from rgunit_tf.retrieval import Gallery
     from rgunit_tf.runs.workdir import Workdir
 
@@ -75,14 +76,14 @@ def evaluate_stage(
     if gallery is not None:
         metrics = evaluate_retrieval(model, gallery, dataset, counterfactuals, seed)
         if figure_folder is not None:
-            drawn = figures.draw_retrieval(model, gallery, dataset, figure_folder, seed)
+            drawn = draw_retrieval(model, gallery, dataset, figure_folder, seed)
     else:
         metrics = evaluate_translation(model, dataset, classifier, counterfactuals, seed, real, judges)
         metrics.update(evaluate_guidance(model, dataset, classifier, counterfactuals, seed, real))
         networks = [classifier_network(classifier), *perceptual]
         metrics.update(evaluate_diversity(model, dataset, networks, seed))
         if figure_folder is not None:
-            drawn = figures.draw_translator(model, dataset, classifier, counterfactuals, figure_folder, seed)
+            drawn = draw_translator(model, dataset, classifier, counterfactuals, figure_folder, seed)
     return {"metrics": metrics, "figures": drawn, "seconds": round(time.perf_counter() - started, 1)}
 
 

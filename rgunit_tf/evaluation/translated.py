@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from rgunit_tf.errors import UserError
-from rgunit_tf.evaluation.attribute_classifier import as_uint8
+from rgunit_tf.evaluation.judge.attribute_classifier import as_uint8
 
 if TYPE_CHECKING:
     from rgunit_tf.data import Split

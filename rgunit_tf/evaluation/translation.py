@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rgunit_tf.evaluation import accuracy_records, bootstrap, classifier_score, frechet
-from rgunit_tf.evaluation.counterfactual import Counterfactuals, mean_absolute_difference, structural_similarity
-from rgunit_tf.evaluation.measurement import measurement
+from rgunit_tf.evaluation.metrics import accuracy_records, bootstrap, classifier_score, frechet
+from rgunit_tf.evaluation.metrics.counterfactual import Counterfactuals, mean_absolute_difference, structural_similarity
+from rgunit_tf.evaluation.metrics.measurement import measurement
 from rgunit_tf.evaluation.real_images import RealFeatures
 from rgunit_tf.evaluation.translated import draw_targets, translate_test_set
 
 if TYPE_CHECKING:
     from rgunit_tf.data import Dataset
-    from rgunit_tf.evaluation.attribute_classifier import AttributeClassifier
-    from rgunit_tf.evaluation.imagenet_records import ImageNetJudge, Views
+    from rgunit_tf.evaluation.judge.attribute_classifier import AttributeClassifier
+    from rgunit_tf.evaluation.judge.imagenet import ImageNetJudge, Views
 
 BATCH_SIZE = 64
 
@@ -172,30 +172,3 @@ def evaluate_translation(
         len(targets) / seconds, None, len(targets), "translation and judgement together", seed, started
     )
     return records
-
-
-def judge(
-    model: Any,
-    dataset: Dataset,
-    classifier: AttributeClassifier,
-    counterfactuals: Counterfactuals | None = None,
-    seed: int = 0,
-    real: RealFeatures | None = None,
-) -> dict[str, Any]:
-    """The three figures that must hold at once, as plain numbers; arguments as in `evaluate_translation`.
-
-    Returns:
-      {"accuracy": {attribute: share}, "accuracy_mean", "changed_accuracy_mean", "counterfactual_ratio" (None without
-      `counterfactuals`), "frechet", "floor", "mask", "change"}.
-    """
-    records = evaluate_translation(model, dataset, classifier, counterfactuals, seed, real)
-    return {
-        "accuracy": {name: records[f"accuracy/{name}"]["value"] for name in classifier.schema.names},
-        "accuracy_mean": records["accuracy"]["value"],
-        "changed_accuracy_mean": records["changed_accuracy"]["value"],
-        "counterfactual_ratio": records.get("counterfactual_l1_ratio", {}).get("value"),
-        "frechet": records["frechet_classifier_distance"]["value"],
-        "floor": records["floor_frechet_classifier_distance"]["value"],
-        "mask": records["mask"]["value"],
-        "change": records["change"]["value"],
-    }

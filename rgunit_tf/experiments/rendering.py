@@ -10,7 +10,7 @@ import numpy as np
 from rgunit_tf.experiments.tables import Column, Comparison, Table
 
 Records = Mapping[str, Mapping[str, Any]]
-"""Metric records (see `rgunit_tf.evaluation.measurement`) by name."""
+"""Metric records (see `rgunit_tf.evaluation.metrics.measurement`) by name."""
 
 
 def metric_of(column: Column, rows: Mapping[str, Sequence[Records]]) -> str:

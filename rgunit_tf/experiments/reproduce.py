@@ -15,7 +15,7 @@ from absl import logging
 from rgunit_tf import atomic, data
 from rgunit_tf.data import Dataset
 from rgunit_tf.errors import UserError
-from rgunit_tf.evaluation.classifier_training import load_or_train, recipe_of
+from rgunit_tf.evaluation.judge.classifier_training import load_or_train, recipe_of
 from rgunit_tf.evaluation.stage_evaluation import METRICS, evaluate_workdir
 from rgunit_tf.experiments import rendering
 from rgunit_tf.experiments.plan import Experiment, Job, Variants, jobs

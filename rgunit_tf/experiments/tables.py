@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 
-from rgunit_tf.evaluation.precision_at_k import RANDOM_PREFIX
+from rgunit_tf.evaluation.metrics.precision_at_k import RANDOM_PREFIX
 from rgunit_tf.experiments.plan import Experiment, Variants
 
 

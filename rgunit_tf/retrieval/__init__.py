@@ -5,8 +5,7 @@ Names are imported when first used, so that importing the package does not impor
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from rgunit_tf.lazy import attach
 
 _HOMES = {
     "Index": "index",
@@ -19,13 +18,4 @@ _HOMES = {
     "triplet_sources": "triplets",
 }
 __all__ = sorted(_HOMES)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = attach(__name__, _HOMES)

@@ -19,7 +19,8 @@ def test_a_workdir_without_finished_stage_is_one_line_and_exit_code_2(tmp_path, 
 
 
 def test_the_main_figures_are_printed(tmp_path, capsys, monkeypatch):
-    from rgunit_tf.evaluation import report, stage_evaluation
+    from rgunit_tf.evaluation import stage_evaluation
+    from rgunit_tf.evaluation.report import writing as report
 
     asked = {}
     monkeypatch.setattr(report, "write_report", lambda workdir: workdir.path / "evaluation/report.html")

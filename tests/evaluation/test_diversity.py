@@ -3,8 +3,8 @@ import pytest
 import tensorflow as tf
 
 from rgunit_tf.evaluation import diversity
-from rgunit_tf.evaluation.attribute_classifier import as_float
-from rgunit_tf.evaluation.perceptual import PerceptualNetwork
+from rgunit_tf.evaluation.judge.attribute_classifier import as_float
+from rgunit_tf.evaluation.metrics.perceptual import PerceptualNetwork
 
 PLAIN = PerceptualNetwork("plain", "pixels", lambda images: [images])
 

@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from rgunit_tf.evaluation import accuracy
-from rgunit_tf.evaluation.perceptual import PerceptualNetwork
+from rgunit_tf.evaluation.metrics import accuracy
+from rgunit_tf.evaluation.metrics.perceptual import PerceptualNetwork
 from rgunit_tf.evaluation.real_images import RealFeatures, evaluate_real
 from rgunit_tf.evaluation.translation import evaluate_translation
 

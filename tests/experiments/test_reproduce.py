@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from rgunit_tf.config import default_config
 from rgunit_tf.errors import UserError
-from rgunit_tf.evaluation import classifier_training
+from rgunit_tf.evaluation.judge import classifier_training
 from rgunit_tf.experiments.reproduce import Reproduction, duration
 from rgunit_tf.experiments.step_times import seconds_per_step
 from rgunit_tf.experiments.tables import CONTINUED, RANDOM, all_tables

@@ -1,0 +1,1 @@
+"""Figures about pictures, each from plain arrays: accuracy, distances, scores, intervals."""

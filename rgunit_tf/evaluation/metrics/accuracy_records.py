@@ -1,0 +1,72 @@
+"""Accuracy and F1 with their intervals, as records of a report (paper §4.1, ACC)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from rgunit_tf.evaluation.metrics import accuracy, bootstrap
+from rgunit_tf.evaluation.metrics.measurement import measurement
+
+
+def accuracy_records(
+    decided: np.ndarray, wanted: np.ndarray, names: Sequence[str], words: str, seed: int
+) -> dict[str, dict[str, Any]]:
+    """Records `accuracy`, `f1` (each also as `<name>/<attribute>`) and `exact_match`.
+
+    Args:
+      decided: the classifier's decisions 0/1 [N, K].
+      wanted: the labels 0/1 [N, K].
+      names: of the K attributes.
+      words: what decided.
+      seed: of the resamples.
+    """
+    right = (decided > 0.5) == (wanted > 0.5)
+    both = 2.0 * ((decided > 0.5) & (wanted > 0.5))
+    return {
+        **_by_attribute("accuracy", "accuracy", right, np.ones(right.shape), names, words, seed),
+        **_by_attribute("f1", "F1", both, both + ~right, names, words, seed),
+        "exact_match": _record(
+            right.all(axis=1), np.ones(len(right)), f"images with every attribute right; {words}", seed
+        ),
+    }
+
+
+def changed_accuracy_records(
+    decided: np.ndarray, wanted: np.ndarray, before: np.ndarray, names: Sequence[str], words: str, seed: int
+) -> dict[str, dict[str, Any]]:
+    """Records `changed_accuracy` and `changed_accuracy/<attribute>`; see `accuracy.changed_accuracy`."""
+    changed = (wanted > 0.5) != (before > 0.5)
+    right = changed & ((decided > 0.5) == (wanted > 0.5))
+    meaning = "accuracy where the translation had to change the attribute"
+    return _by_attribute("changed_accuracy", meaning, right, changed, names, words, seed)
+
+
+def _by_attribute(
+    name: str, meaning: str, above: np.ndarray, below: np.ndarray, names: Sequence[str], words: str, seed: int
+) -> dict[str, dict[str, Any]]:
+    """Each of these figures is a ratio of sums over images: [N, K] over [N, K]."""
+    records = {
+        f"{name}/{attribute}": _record(above[:, column], below[:, column], f"{meaning}; {words}", seed)
+        for column, attribute in enumerate(names)
+    }
+    records[name] = _record(above, below, f"mean {meaning} of {len(names)} attributes; {words}", seed)
+    return records
+
+
+def _record(above: np.ndarray, below: np.ndarray, words: str, seed: int) -> dict[str, Any]:
+    started = time.perf_counter()
+    total, count = above.sum(axis=0, dtype=np.float64), below.sum(axis=0, dtype=np.float64)
+    ratios = np.divide(total, count, out=np.full(np.shape(total), np.nan), where=count > 0)
+    mean = accuracy.mean_of_defined(np.atleast_1d(ratios))
+    return measurement(
+        float("nan") if mean is None else mean,
+        bootstrap.ratio_interval(above, below, seed),
+        len(above),
+        words,
+        seed,
+        started,
+    )

@@ -1,0 +1,102 @@
+"""Frechet and kernel distances between real and translated images, on the features one is given.
+
+Only with Inception-v3 features are they FID and KID. With the attribute classifier's they are called
+`frechet_classifier_distance` and `kernel_classifier_distance`, and compare with nothing but each other.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+from rgunit_tf.evaluation.metrics import bootstrap, tfgan_metrics
+from rgunit_tf.evaluation.metrics.measurement import measurement
+
+CLASSIFIER_NAMES = ("frechet_classifier_distance", "kernel_classifier_distance")
+# Of the interval: fewer where a distance takes seconds (its time is cubic in the features).
+RESAMPLES = 50
+RESAMPLES_OF_WIDE = 10
+WIDE = 512
+
+
+def distances(
+    features: np.ndarray,
+    reference: np.ndarray,
+    feature_name: str,
+    seed: int,
+    prefix: str = "",
+    against: str = "",
+    names: tuple[str, str] = CLASSIFIER_NAMES,
+) -> dict[str, dict[str, Any]]:
+    """Both distances between two sets of activations, with intervals.
+
+    Args:
+      features: of the images in question, [N, F].
+      reference: of real images, [M, F].
+      feature_name: what computed the activations.
+      seed: of the resamples.
+      prefix: put before the names, as in `floor_`.
+      against: what the reference images are, for the record.
+      names: of the Frechet and the kernel distance.
+
+    Returns:
+      Records `<prefix><name>` of both.
+    """
+    words = f"features of the {feature_name}, {len(reference)} {against or 'real images'} as reference"
+    started = time.perf_counter()
+    value = tfgan_metrics.frechet_distance(features, reference)
+    resamples = RESAMPLES if features.shape[1] <= WIDE else RESAMPLES_OF_WIDE
+    low, high = bootstrap.two_sample_interval(gaussian_distance, features, reference, seed, resamples, value=value)
+    frechet = measurement(
+        value,
+        (max(low, 0.0), high),
+        len(features),
+        f"Frechet distance by tensorflow-gan, interval from {resamples} resamples; {words}",
+        seed,
+        started,
+    )
+    started = time.perf_counter()
+    generator = np.random.default_rng(seed)
+    features, reference = generator.permutation(features), generator.permutation(reference)
+    value, error = tfgan_metrics.kernel_distance(features, reference)
+    interval, origin = (value - 1.96 * error, value + 1.96 * error), "its own error"
+    if np.isnan(error):
+        # It comes from the blocks, and up to 1,000 images are one block.
+        interval = bootstrap.two_sample_interval(polynomial_distance, features, reference, seed, resamples, value=value)
+        origin = f"{resamples} resamples"
+    kernel = measurement(
+        value,
+        interval,
+        len(features),
+        f"unbiased kernel distance (cubic polynomial) by tensorflow-gan, interval from {origin}; {words}",
+        seed,
+        started,
+    )
+    return {f"{prefix}{names[0]}": frechet, f"{prefix}{names[1]}": kernel}
+
+
+def gaussian_distance(first: np.ndarray, second: np.ndarray) -> float:
+    """`tfgan_metrics.frechet_distance` by symmetric eigenvalues, which are quicker than its singular values."""
+    first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    covariance, other = np.cov(first, rowvar=False), np.cov(second, rowvar=False)
+    values, vectors = np.linalg.eigh(covariance)
+    root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
+    shared = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ other @ root), 0.0)).sum()
+    means = np.square(first.mean(axis=0) - second.mean(axis=0)).sum()
+    return float(means + np.trace(covariance) + np.trace(other) - 2.0 * shared)
+
+
+def polynomial_distance(first: np.ndarray, second: np.ndarray) -> float:
+    """`tfgan_metrics.kernel_distance` of one block."""
+
+    def kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return (x @ y.T / x.shape[1] + 1.0) ** 3
+
+    def within(x: np.ndarray) -> float:
+        table = kernel(x, x)
+        return float(table.sum() - np.trace(table)) / (len(x) * (len(x) - 1))
+
+    first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    return within(first) + within(second) - 2.0 * float(kernel(first, second).mean())

@@ -1,0 +1,1 @@
+"""evaluation/report.html: one page that needs no other file."""

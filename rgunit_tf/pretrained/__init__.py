@@ -1,0 +1,1 @@
+"""Networks trained elsewhere: their graphs, and how their weights are found in local files, without PyTorch."""
