@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from rgunit_tf.evaluation.judge.attribute_classifier import as_float
+from rgunit_tf import pixels
 from rgunit_tf.evaluation.metrics import bootstrap
 from rgunit_tf.evaluation.metrics.counterfactual import Counterfactuals
 from rgunit_tf.evaluation.metrics.measurement import measurement
@@ -175,7 +175,7 @@ def _rank_record(model: Any, gallery: Gallery, queries: np.ndarray, truth: np.nd
     started = time.perf_counter()
     embed = tf.function(model.embed_images, reduce_retracing=True, autograph=False)
     embedded = [
-        embed(as_float(np.asarray(truth[start : start + BATCH_SIZE]))).numpy()
+        embed(pixels.to_float(np.asarray(truth[start : start + BATCH_SIZE]))).numpy()
         for start in range(0, len(truth), BATCH_SIZE)
     ]
     ranks = rank_of(queries, np.concatenate(embedded), gallery.embeddings.numpy())

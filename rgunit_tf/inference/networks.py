@@ -10,13 +10,13 @@ from typing import Protocol
 import numpy as np
 import tensorflow as tf
 
+from rgunit_tf import pixels
 from rgunit_tf.errors import UserError
 from rgunit_tf.inference.description import Description
 from rgunit_tf.runs import saving
 from rgunit_tf.runs.workdir import Workdir
 from rgunit_tf.stages.guided import GuidedModel
 from rgunit_tf.stages.retrieval import RetrievalModel
-from rgunit_tf.stages.translator import to_uint8
 
 
 class Networks(Protocol):
@@ -59,16 +59,16 @@ class RunNetworks:
 
         @tf.function(input_signature=[images], autograph=False)
         def encode(images: tf.Tensor) -> tf.Tensor:
-            return translator.style_encoder(_scaled(images))[0]
+            return translator.style_encoder(pixels.to_float(images))[0]
 
         @tf.function(input_signature=[images, styles], autograph=False)
         def translate(images: tf.Tensor, styles: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            translated, masks = translator.translate_with_style(_scaled(images), styles)
-            return to_uint8(translated), masks
+            translated, masks = translator.translate_with_style(pixels.to_float(images), styles)
+            return pixels.to_uint8(translated), masks
 
         @tf.function(input_signature=[images, styles, tf.TensorSpec([], tf.int32)], autograph=False)
         def search(images: tf.Tensor, styles: tf.Tensor, k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            return self._gallery.search(self._retrieval.embed_query(_scaled(images), styles), k)
+            return self._gallery.search(self._retrieval.embed_query(pixels.to_float(images), styles), k)
 
         self._encode, self._translate, self._search = encode, translate, search
 
@@ -155,11 +155,6 @@ def _import_scann_if_there() -> None:
         import scann  # noqa: F401
     except ImportError:
         return
-
-
-def _scaled(images: tf.Tensor) -> tf.Tensor:
-    """uint8 -> float32 in [-1, 1]."""
-    return tf.cast(images, tf.float32) / 127.5 - 1.0
 
 
 def _text(ids: tf.Tensor) -> np.ndarray:

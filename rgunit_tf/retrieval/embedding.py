@@ -9,6 +9,8 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from rgunit_tf import pixels
+
 
 def embedded(
     retrieval: Any, batches: Iterable[Mapping[str, Any]], keep_images: bool
@@ -26,17 +28,13 @@ def embedded(
     embed = tf.function(retrieval.embed_images, reduce_retracing=True, autograph=False)
     count = 0
     for batch in batches:
-        pixels = tf.convert_to_tensor(batch["image"])
-        scaled = tf.cast(pixels, tf.float32) / 127.5 - 1.0 if pixels.dtype == tf.uint8 else pixels
+        given = tf.convert_to_tensor(batch["image"])
+        scaled = pixels.to_float(given)
         ids = [
             value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
             for value in np.asarray(batch["id"])
         ]
-        images = (pixels if pixels.dtype == tf.uint8 else _to_uint8(scaled)).numpy() if keep_images else None
+        images = (given if given.dtype == tf.uint8 else pixels.to_uint8(scaled)).numpy() if keep_images else None
         count += len(ids)
         yield embed(scaled).numpy(), ids, images
     logging.info("gallery: %d images embedded", count)
-
-
-def _to_uint8(images: tf.Tensor) -> tf.Tensor:
-    return tf.saturate_cast(tf.round((images + 1.0) * 127.5), tf.uint8)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from rgunit_tf import pixels
 from rgunit_tf.retrieval import index
 from rgunit_tf.retrieval.exact_index import ExactIndex, halved
 from rgunit_tf.retrieval.gallery import Gallery
@@ -87,7 +88,7 @@ def half_contents(model: GuidedModel, budget_mb: int) -> Callable[[tf.Tensor], t
 
     @tf.function(reduce_retracing=True, autograph=False)
     def encode(rows: tf.Tensor) -> tf.Tensor:
-        images = tf.cast(model.gallery.images(rows), tf.float32) / 127.5 - 1.0
+        images = pixels.to_float(model.gallery.images(rows))
         return tf.cast(model.content_encoder(images), tf.float16)
 
     starts = range(0, model.gallery.size, _ENCODED)

@@ -28,12 +28,12 @@ from typing import Any
 
 import tensorflow as tf
 
+from rgunit_tf import pixels
 from rgunit_tf.retrieval.gallery import Gallery
 from rgunit_tf.serving import image_codec, requests
 from rgunit_tf.stages.guided import GuidedModel
 from rgunit_tf.stages.retrieval import RetrievalModel
 from rgunit_tf.stages.translation import TranslationModel
-from rgunit_tf.stages.translator import to_uint8
 
 Tensors = dict[str, tf.Tensor]
 
@@ -111,7 +111,7 @@ class StageGraph:
         """Files to files of the model's size."""
         styles = self._mean_styles(attributes)
         images = self._decode_files(self._checked_files(image_bytes, attributes))
-        translated, masks = self._translate(_scaled(images), styles)
+        translated, masks = self._translate(pixels.to_float(images), styles)
         return {
             "image_bytes": image_codec.encode_png(translated),
             "mask_bytes": image_codec.encode_png(tf.cast(tf.round(masks * 255.0), tf.uint8)),
@@ -153,7 +153,7 @@ class StageGraph:
         """The same for files."""
         styles = self._mean_styles(attributes)
         images = self._decode_files(self._checked_files(image_bytes, attributes))
-        return self._found(self._embed(_scaled(images), styles), k)
+        return self._found(self._embed(pixels.to_float(images), styles), k)
 
     # Shared parts
 
@@ -166,7 +166,7 @@ class StageGraph:
     def _translated(self, images: tf.Tensor, styles: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         content = self._guided(self._content(images), styles)
         translated, masks = self.model.decode(content, styles, images)
-        return to_uint8(translated), masks
+        return pixels.to_uint8(translated), masks
 
     def _guided(self, content: tf.Tensor, styles: tf.Tensor) -> tf.Tensor:
         """Eq. 9 with neighbours from the exported gallery, whose index may differ from the model's."""
@@ -192,7 +192,7 @@ class StageGraph:
     # Checks of inputs
 
     def _checked_images(self, images: tf.Tensor) -> tf.Tensor:
-        return _scaled(requests.checked_rows(images, (self.image_size, self.image_size, 3), "images"))
+        return pixels.to_float(requests.checked_rows(images, (self.image_size, self.image_size, 3), "images"))
 
     def _checked_pair(self, images: tf.Tensor, other: tf.Tensor, name: str) -> tuple[tf.Tensor, tf.Tensor]:
         check = requests.same_batch(images, other, f"images and {name}")
@@ -211,11 +211,6 @@ class StageGraph:
 
     def _mean_styles(self, attributes: tf.Tensor) -> tf.Tensor:
         return self.translation.prior.mean(self._checked_attributes(attributes))
-
-
-def _scaled(images: tf.Tensor) -> tf.Tensor:
-    """uint8 -> float32 in [-1, 1]."""
-    return tf.cast(images, tf.float32) / 127.5 - 1.0
 
 
 def _also_empty(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from rgunit_tf import pixels
 from rgunit_tf.errors import UserError
 from rgunit_tf.models.fusion import Fusion
 from rgunit_tf.retrieval.gallery import Gallery
@@ -186,7 +187,7 @@ class GuidedModel(TranslationModel):
         return tf.cast(tf.gather(self._cached_contents(), rows), self.content_encoder.compute_dtype)
 
     def _encode_rows(self, rows: tf.Tensor) -> tf.Tensor:
-        images = tf.cast(self.gallery.images(rows), tf.float32) / 127.5 - 1.0
+        images = pixels.to_float(self.gallery.images(rows))
         return tf.stop_gradient(self.content_encoder(images))
 
     def get_config(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from rgunit_tf import config as settings_module
+from rgunit_tf import pixels
 from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.errors import UserError
 from rgunit_tf.models.decoder import Decoder
@@ -157,7 +158,7 @@ class Translator(Stage):
         side = self.image_size
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != (side, side, 3):
             raise UserError(f"images: {images.dtype} {images.shape}; expected uint8 [B, {side}, {side}, 3]")
-        x = tf.cast(images, tf.float32) / 127.5 - 1.0
+        x = pixels.to_float(images)
         if isinstance(attributes, np.ndarray):
             labels = self.schema.check_labels(attributes, "attributes")
             if len(labels) not in (1, len(images)):
@@ -172,7 +173,7 @@ class Translator(Stage):
             translated, _ = self.translate_with_style(
                 x, self.prior.sample(labels, noise), None if ids is None else tf.constant(list(ids))
             )
-            results.append(to_uint8(translated).numpy())
+            results.append(pixels.to_uint8(translated).numpy())
         return np.stack(results)
 
     def export(self, directory: str | os.PathLike, index: str | None = None) -> pathlib.Path:
@@ -202,8 +203,3 @@ class Translator(Stage):
         """Inverse of `get_config`."""
         del custom_objects
         return cls(AttributeSchema.from_dict(config["schema"]), **{k: v for k, v in config.items() if k != "schema"})
-
-
-def to_uint8(images: tf.Tensor) -> tf.Tensor:
-    """Float images in [-1, 1] -> uint8 in 0..255, rounded."""
-    return tf.cast(tf.round(tf.clip_by_value((images + 1.0) * 127.5, 0.0, 255.0)), tf.uint8)

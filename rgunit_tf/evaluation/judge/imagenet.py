@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from absl import logging
 
-from rgunit_tf import atomic
-from rgunit_tf.evaluation.judge.attribute_classifier import as_uint8
+from rgunit_tf import atomic, pixels
 from rgunit_tf.evaluation.metrics import frechet, inception_score
 from rgunit_tf.evaluation.real_images import reference_images
 from rgunit_tf.evaluation.translated import TranslatedBatch
@@ -85,7 +84,8 @@ class ImageNetJudge:
                 return Views(kept["features"], kept["probabilities"])
         logging.info("%s: %d real %s images", self.network.name.partition(",")[0], len(split), name)
         views = Views.of(
-            self.network, (as_uint8(batch["image"]) for batch in split.batches(BATCH_SIZE, training=False))
+            self.network,
+            (pixels.to_uint8(batch["image"]).numpy() for batch in split.batches(BATCH_SIZE, training=False)),
         )
         if path is not None:
             with atomic.path(path) as temporary:
