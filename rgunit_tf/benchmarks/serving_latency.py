@@ -18,7 +18,8 @@ import tensorflow as tf
 from rgunit_tf import pixels
 from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.retrieval.gallery import Gallery
-from rgunit_tf.retrieval.index import Index, make_index
+from rgunit_tf.retrieval.index import Index
+from rgunit_tf.retrieval.indexes import make_index
 from rgunit_tf.serving.export import export
 from rgunit_tf.serving.signatures import StageGraph
 from rgunit_tf.stages.guided import GuidedModel

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,9 @@ import tensorflow as tf
 from absl import logging
 
 from rgunit_tf import pixels
+
+# Images embedded at a time.
+_BATCH = 64
 
 
 def embedded(
@@ -38,3 +41,19 @@ def embedded(
         count += len(ids)
         yield embed(scaled).numpy(), ids, images
     logging.info("gallery: %d images embedded", count)
+
+
+def embeddings_of(retrieval: Any, ids: Sequence[str], images: np.ndarray) -> np.ndarray:
+    """Embeddings of images in memory.
+
+    Args:
+      retrieval: as for `embedded`.
+      ids: N names.
+      images: uint8 [N, H, W, 3].
+
+    Returns:
+      float32 [N, D].
+    """
+    starts = range(0, len(ids), _BATCH)
+    batches = [{"image": images[i : i + _BATCH], "id": np.asarray(ids[i : i + _BATCH], object)} for i in starts]
+    return np.concatenate([part[0] for part in embedded(retrieval, batches, keep_images=False)])

@@ -69,7 +69,7 @@ def half_gallery(gallery: Gallery) -> Gallery:
     tree = gallery.index.kind == "scann" and gallery.size > BRUTE_FORCE_ROWS
     embeddings = gallery.embeddings.numpy()
     half = HalfScannIndex(embeddings) if tree else ExactIndex(embeddings, dtype="float16")
-    return Gallery(half, gallery.ids, gallery._images, gallery.metadata)
+    return gallery.with_index(half)
 
 
 def half_contents(model: GuidedModel, budget_mb: int) -> Callable[[tf.Tensor], tf.Tensor] | None:
