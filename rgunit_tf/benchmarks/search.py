@@ -84,10 +84,11 @@ def retrieval(
 def _embeddings(count: int, workdir: str | None) -> tuple[np.ndarray, np.ndarray, float | None]:
     """Embeddings [count, D], queries [Q, D] and the seconds it took; those of the short training are kept on disk."""
     if workdir:
+        from rgunit_tf.runs import finished
         from rgunit_tf.runs.workdir import Workdir
 
         run = Workdir(workdir)
-        return _embed(run.load_stage("retrieval"), run.dataset(), count)
+        return _embed(finished.load(run, "retrieval"), finished.load_dataset(run), count)
     # The first of many embeddings are those of a smaller gallery.
     kept = _kept("*")
     for file in sorted(kept.parent.glob(kept.name), key=_count):

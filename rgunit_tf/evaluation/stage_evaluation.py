@@ -137,7 +137,7 @@ def evaluate_workdir(
     started = time.perf_counter()
     folder = workdir.path / "evaluation"
     cache = cache or folder
-    dataset = dataset or workdir.dataset()
+    dataset = dataset or finished.load_dataset(workdir)
     if not len(dataset.test):
         raise UserError("the data has no test images; give config.data.test_images or a test partition")
     # Named files first: a mistake in them is told before minutes of work.
@@ -153,9 +153,9 @@ def evaluate_workdir(
     evaluated = {}
     for name in stages or finished:
         logging.info("evaluating %s on %d test images", name, len(dataset.test))
-        gallery = workdir.gallery() if name == "retrieval" else None
+        gallery = finished.load_gallery(workdir) if name == "retrieval" else None
         evaluated[name] = evaluate_stage(
-            workdir.load_stage(name),
+            finished.load(workdir, name),
             dataset,
             classifier,
             truth,

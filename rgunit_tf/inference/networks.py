@@ -13,10 +13,9 @@ import tensorflow as tf
 from rgunit_tf import pixels
 from rgunit_tf.errors import UserError
 from rgunit_tf.inference.description import Description
-from rgunit_tf.runs import saving
+from rgunit_tf.runs import finished
+from rgunit_tf.runs.checkpoints import UNREADABLE, first_line
 from rgunit_tf.runs.workdir import Workdir
-from rgunit_tf.stages.guided import GuidedModel
-from rgunit_tf.stages.retrieval import RetrievalModel
 
 
 class Networks(Protocol):
@@ -47,12 +46,10 @@ class RunNetworks:
 
     def __init__(self, description: Description):
         workdir = Workdir(description.path)
-        model = workdir.load_stage(description.stage)
-        self._retrieval = model if isinstance(model, RetrievalModel) else getattr(model, "retrieval", None)
-        self._gallery = model.gallery if isinstance(model, GuidedModel) else None
+        model = finished.load(workdir, description.stage)
+        self._retrieval, self._gallery, translator = model.retrieval, model.gallery, model.translation
         if description.gallery and self._gallery is None:
-            self._gallery = workdir.gallery()
-        translator = model.translation if isinstance(model, RetrievalModel) else model
+            self._gallery = finished.load_gallery(workdir)
         size, style_dim = description.image_size, description.style_dim
         images = tf.TensorSpec([None, size, size, 3], tf.uint8)
         styles = tf.TensorSpec([None, style_dim], tf.float32)
@@ -110,9 +107,9 @@ class ExportNetworks:
         try:
             _import_scann_if_there()
             self._loaded = tf.saved_model.load(str(description.path))
-        except (*saving.UNREADABLE, OSError) as error:
+        except (*UNREADABLE, OSError) as error:
             raise UserError(
-                f"--model={description.path} cannot be read ({saving.first_line(error)}); export the model again"
+                f"--model={description.path} cannot be read ({first_line(error)}); export the model again"
             ) from error
         self._signatures = self._loaded.signatures
 

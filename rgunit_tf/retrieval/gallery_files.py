@@ -13,7 +13,6 @@ Nothing in the folder is executed when it is read: arrays are read without pickl
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import pathlib
@@ -118,7 +117,7 @@ def _write(
             "embedding_dim": int(vectors.shape[1]),
             "index": {"kind": kind, "options": options, "made_by": _index_maker(kind)},
             "metadata": metadata,
-            "sha256": {path.name: _sha256(path) for path in sorted(temporary.iterdir())},
+            "sha256": {path.name: atomic.checksum(path) for path in sorted(temporary.iterdir())},
         }
         atomic.write_json(temporary / _MANIFEST, manifest)
 
@@ -153,7 +152,7 @@ def read(folder: str | os.PathLike, index: str | None = None, keep_images: bool 
     for name in names:
         if not (folder / name).is_file():
             raise _damaged(folder, name, "is missing")
-        if _sha256(folder / name) != manifest["sha256"][name]:
+        if atomic.checksum(folder / name) != manifest["sha256"][name]:
             raise _damaged(folder, name, "does not have the checksum that its manifest states")
     arrays = {name: _read_array(folder, name) for name in names if name.endswith(".npy")}
     ids = json.loads((folder / "ids.json").read_text(encoding="utf-8"))
@@ -208,14 +207,6 @@ def _read_array(folder: pathlib.Path, name: str) -> np.ndarray:
         return np.load(folder / name, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
         raise _damaged(folder, name, "is not an array") from error
-
-
-def _sha256(path: pathlib.Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _damaged(folder: pathlib.Path, name: str, what: str) -> UserError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from typing import Any
 
 import ml_collections
@@ -14,9 +13,10 @@ from rgunit_tf import cluster
 from rgunit_tf.data.split import Dataset, Split
 from rgunit_tf.distribution import barrier
 from rgunit_tf.errors import RunError
-from rgunit_tf.runs import saving
+from rgunit_tf.runs import finished
 from rgunit_tf.runs.callbacks import Checkpoints, History, Progress, Scalars
 from rgunit_tf.runs.checkpoints import CheckpointFolder, first_line
+from rgunit_tf.runs.clock import Clock
 from rgunit_tf.runs.events import EventFile
 from rgunit_tf.runs.rollbacks import Rollbacks
 from rgunit_tf.runs.samples import Samples
@@ -46,9 +46,9 @@ def fit(workdir: Workdir, name: str, model: Any, dataset: Dataset) -> None:
     folder = CheckpointFolder(directory / "checkpoints", model.training_state, config.train.keep_checkpoints)
     folder.restore()
     rollbacks = Rollbacks(directory / "rollbacks.json")
-    started = time.monotonic()
+    clock = Clock(directory / "clock.json")
     with StopRequest() as stop, contextlib.ExitStack() as stack:
-        checkpoints = Checkpoints(folder, config.train.checkpoint_every, stop)
+        checkpoints = Checkpoints(folder, config.train.checkpoint_every, stop, clock)
         samples, callbacks = None, [checkpoints]
         if cluster.is_chief():
             samples, callbacks = _records(workdir, model, dataset, stack)
@@ -71,7 +71,7 @@ def fit(workdir: Workdir, name: str, model: Any, dataset: Dataset) -> None:
         if samples:
             samples.draw()
         if cluster.is_chief():
-            saving.save(model, directory / "final", {"steps": settings.steps, "seconds": time.monotonic() - started})
+            finished.save(model, directory / "final", {"steps": settings.steps, "seconds": clock.seconds})
         barrier()
         stop.leave(f"the {name} stage is finished")
 
@@ -120,6 +120,7 @@ def _fit_steps(
             steps_per_epoch=count,
             callbacks=callbacks,
             terms_each_step=False,
+            average=False,
             verbose=0,
         )
 

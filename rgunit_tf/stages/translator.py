@@ -38,6 +38,8 @@ class Translator(Stage):
       UserError: a setting that does not exist or is out of its range.
     """
 
+    translates = True
+
     def __init__(
         self,
         name: str,
@@ -62,6 +64,11 @@ class Translator(Stage):
         images = tf.zeros((1, image_size, image_size, 3))
         self.decoder(self.content_encoder(images), self.style_encoder(images)[0])
         self.built = True
+
+    @property
+    def translation(self) -> Translator:
+        """Itself."""
+        return self
 
     def guide(self, content: tf.Tensor, styles: tf.Tensor, ids: tf.Tensor, noise: StepNoise | None) -> tf.Tensor:
         """The content that G decodes: here Ec(x) itself; the guided stage fuses neighbours into it (Eq. 9)."""

@@ -22,16 +22,18 @@ class Run:
         self.config = types.SimpleNamespace(data=types.SimpleNamespace(source="celeba"))
         self.translation = TranslationModel(dataset.schema, 16, width=4, residual_blocks=1, mlp_width=8, style_dim=2)
         self.retrieval = RetrievalModel(self.translation, embedding_dim=8, hidden=8, content_channels=4)
-        self.dataset = lambda: dataset
+        self.dataset = dataset
 
     def finished_stages(self):
         return self.stages
 
-    def load_stage(self, name):
-        return getattr(self, name)
 
-    def gallery(self):
-        return Gallery.build(self.retrieval, self.dataset().retrieval)
+@pytest.fixture(autouse=True)
+def left_by_training(monkeypatch):
+    finished = stage_evaluation.finished
+    monkeypatch.setattr(finished, "load", lambda run, name: getattr(run, name))
+    monkeypatch.setattr(finished, "load_dataset", lambda run: run.dataset)
+    monkeypatch.setattr(finished, "load_gallery", lambda run: Gallery.build(run.retrieval, run.dataset.retrieval))
 
 
 @pytest.fixture(autouse=True)
