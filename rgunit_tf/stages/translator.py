@@ -141,7 +141,7 @@ class Translator(Stage):
         self,
         images: np.ndarray,
         attributes: Sequence[str] | np.ndarray,
-        samples: int = 1,
+        samples: int = 0,
         seed: int = 0,
         ids: Sequence[str] | None = None,
     ) -> np.ndarray:
@@ -151,12 +151,12 @@ class Translator(Stage):
           images: uint8 [B, H, W, 3].
           attributes: names to set (`"Blond_Hair"`) or unset (`"-Young"`), the others staying what the model sees in
             the input; or target label vectors, float [B, K] or [1, K].
-          samples: how many styles to draw of the target domain.
-          seed: of the styles.
+          samples: styles to draw of the target domain; 0: the mean of its component of the prior, as served, V = 1.
+          seed: of the drawn styles.
           ids: names of images that are in a guided model's gallery and must not be retrieved.
 
         Returns:
-          uint8 [samples, B, H, W, 3].
+          uint8 [V, B, H, W, 3], V = max(samples, 1).
 
         Raises:
           UserError: images of another size or type, or an unknown attribute.
@@ -174,14 +174,12 @@ class Translator(Stage):
                 )
         else:
             labels = np.stack([self.schema.apply(label, attributes) for label in self.predict_labels(x).numpy()])
-        results = []
-        for sample in range(samples):
-            noise = tf.random.stateless_normal((len(images), self.prior.style_dim), [seed, sample])
-            translated, _ = self.translate_with_style(
-                x, self.prior.sample(labels, noise), None if ids is None else tf.constant(list(ids))
-            )
-            results.append(pixels.to_uint8(translated).numpy())
-        return np.stack(results)
+        names = None if ids is None else tf.constant(list(ids))
+        size = (len(images), self.prior.style_dim)
+        noise = [tf.random.stateless_normal(size, [seed, sample]) for sample in range(samples)]
+        labels = np.broadcast_to(labels, (len(images), self.schema.size))
+        styles = [self.prior.sample(labels, each) for each in noise] or [self.prior.mean(labels)]
+        return np.stack([pixels.to_uint8(self.translate_with_style(x, each, names)[0]).numpy() for each in styles])
 
     def export(self, directory: str | os.PathLike, index: str | None = None) -> pathlib.Path:
         """Writes a SavedModel, with the averaged weights of a compiled model, to a new `<directory>/<version>/`.

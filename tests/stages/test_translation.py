@@ -251,7 +251,9 @@ def test_translate_takes_names_or_label_vectors(translation, make_batch):
     assert named.shape == (2, 4, 16, 16, 3) and named.dtype == np.uint8
     assert (named[0] != named[1]).any()
     np.testing.assert_array_equal(named, translation.translate(images, labels, samples=2))
-    np.testing.assert_array_equal(named[:1], translation.translate(images, labels))
+    np.testing.assert_array_equal(named[:1], translation.translate(images, labels, samples=1))
+    mean = translation.translate_with_style(batch["image"], translation.prior.mean(labels))
+    np.testing.assert_allclose(translation.translate(images, labels)[0], (mean[0] + 1.0) * 127.5, atol=0.51)
     assert (named != translation.translate(images, ["Blond_Hair"], samples=2, seed=1)).any()
     assert (named != translation.translate(images, ["Black_Hair"], samples=2)).any()
 
