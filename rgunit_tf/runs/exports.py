@@ -41,7 +41,7 @@ def export_stage(
     final = export(
         model,
         workdir.stage(name) / "export",
-        finished.load_gallery(workdir) if name == "retrieval" else None,
+        finished.load_gallery(workdir) if model.retrieval is not None and model.gallery is None else None,
         index if model.retrieval is not None else None,
         _crop_share(workdir.config.data),
         gallery_dtype,
