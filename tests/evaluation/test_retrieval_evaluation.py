@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 from rgunit_tf.evaluation import retrieval as evaluation
-from rgunit_tf.evaluation.translated import draw_targets
+from rgunit_tf.evaluation.outputs.neighbors import nearest_rows
+from rgunit_tf.evaluation.outputs.translated import draw_targets
 from rgunit_tf.retrieval import Gallery
 
 
@@ -84,7 +85,7 @@ def test_unlabelled_images_do_not_count(model, drawn):
 def test_an_image_of_the_gallery_is_not_found_by_itself(model, gallery, drawn):
     split = drawn.train.subset(np.arange(8))
     queries = gallery.embeddings.numpy()[:8]
-    rows = evaluation.nearest_rows(gallery, queries, split.ids, 3)
+    rows = nearest_rows(gallery, queries, split.ids, 3)
     assert not (rows == np.arange(8)[:, None]).any()
 
 

@@ -6,9 +6,10 @@ from PIL import Image
 
 from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.errors import UserError
-from rgunit_tf.evaluation import stage_evaluation, summary
+from rgunit_tf.evaluation import stage_evaluation
 from rgunit_tf.evaluation.judge import classifier_training
 from rgunit_tf.evaluation.judge.attribute_classifier import AttributeClassifier
+from rgunit_tf.evaluation.report import summary
 from rgunit_tf.evaluation.report.catalogue import CATALOGUE
 from rgunit_tf.retrieval import Gallery
 from rgunit_tf.stages.retrieval import RetrievalModel

@@ -1,5 +1,4 @@
-from rgunit_tf.evaluation import summary
-from rgunit_tf.evaluation.report import catalogue
+from rgunit_tf.evaluation.report import catalogue, summary
 from rgunit_tf.evaluation.report import metrics as report_metrics
 from rgunit_tf.evaluation.report.catalogue import CATALOGUE, Metric
 
