@@ -22,11 +22,10 @@ from rgunit_tf.evaluation.metrics.precision_at_k import (
 )
 from rgunit_tf.evaluation.outputs.neighbors import embed_queries, nearest_rows
 from rgunit_tf.evaluation.outputs.translated import draw_targets
-from rgunit_tf.retrieval import make_index
+from rgunit_tf.retrieval import Gallery
 
 if TYPE_CHECKING:
     from rgunit_tf.data import Dataset
-    from rgunit_tf.retrieval import Gallery
 
 BATCH_SIZE = 64
 
@@ -130,20 +129,24 @@ def evaluate_retrieval(
     found = records_of(lambda wanted, labels: precision_at_k(wanted, labels[rows]), f"the {k} nearest gallery images")
     chance = records_of(expected_precision, f"all gallery images, which is what {k} random ones give on average,")
     records = {**found, **{f"{RANDOM_PREFIX}{name}": value for name, value in chance.items()}}
-    records[f"recall_at_{k}"] = _recall_record(gallery, queries, rows, k, seed)
+    records[f"recall_at_{k}"] = _recall_record(gallery, queries, test.ids, rows, seed)
     if counterfactuals is not None:
         truth = counterfactuals.images(test.ids, targets)
         records["counterfactual_rank"] = _rank_record(model, gallery, queries, truth, seed)
     return records
 
 
-def _recall_record(gallery: Gallery, queries: np.ndarray, rows: np.ndarray, k: int, seed: int) -> dict[str, Any]:
+def _recall_record(
+    gallery: Gallery, queries: np.ndarray, ids: np.ndarray, rows: np.ndarray, seed: int
+) -> dict[str, Any]:
+    """Of what `nearest_rows` found, `rows` [Q, k]; an exact search leaves out the query's own image as that does."""
     started = time.perf_counter()
     if gallery.index.is_exact:
         recall, words = np.ones(len(rows)), "the index is exact"
     else:
-        exact = make_index("exact", gallery.embeddings.numpy()).search(tf.constant(queries), k)[1].numpy()
-        recall, words = recall_at_k(rows, exact), f"share of the {k} exact neighbours that the index found"
+        exact = Gallery.from_embeddings(gallery.embeddings.numpy(), gallery.ids, index="exact")
+        recall = recall_at_k(rows, nearest_rows(exact, queries, ids, rows.shape[1]))
+        words = f"share of the {rows.shape[1]} exact neighbours that the index found"
     return measurement(recall.mean(), bootstrap.mean_interval(recall, seed), len(rows), words, seed, started)
 
 
