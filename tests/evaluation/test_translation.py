@@ -56,7 +56,8 @@ def test_records_say_what_they_are(fake_model, drawn, classifier, truth):
     records = evaluate_translation(fake_model("copy"), drawn, classifier, truth, seed=3, real=real)
     json.dumps(records, allow_nan=False)
     for name, record in records.items():
-        assert record["seed"] == 3 and record["images"] == len(drawn.test) and record["computed_with"], name
+        assert record["seed"] == 3 and record["computed_with"], name
+        assert record["images"] == len(drawn.test) or name.startswith("changed_accuracy/"), name
         if record["interval"] is not None:
             assert record["interval"][0] - 1e-9 <= record["value"] <= record["interval"][1] + 1e-9, name
     assert not any("fid" in name.lower() for name in records), "these features are not Inception's"
