@@ -14,8 +14,8 @@ from rgunit_tf import atomic, data
 from rgunit_tf.benchmarks.timing import Recorder, interleaved, matmul_peak, peak_memory_mib
 from rgunit_tf.data import Dataset, Split, decode_cache
 from rgunit_tf.evaluation.metrics.precision_at_k import recall_at_k
-from rgunit_tf.evaluation.retrieval import embed_queries
-from rgunit_tf.evaluation.translated import draw_targets
+from rgunit_tf.evaluation.outputs.neighbors import embed_queries
+from rgunit_tf.evaluation.outputs.translated import draw_targets
 from rgunit_tf.retrieval import ScannIndex, make_index
 from rgunit_tf.stages.retrieval import RetrievalModel
 from rgunit_tf.stages.translation import TranslationModel

@@ -48,7 +48,7 @@ _LPIPS_BACKBONE = absl_flags.DEFINE_string(
 def main(argv: list[str]) -> None:
     """Evaluates the stages asked for and prints the main figures."""
     del argv
-    from rgunit_tf.evaluation import summary
+    from rgunit_tf.evaluation.report import summary
     from rgunit_tf.evaluation.report.writing import write_report
     from rgunit_tf.evaluation.stage_evaluation import METRICS, evaluate_workdir
     from rgunit_tf.runs.workdir import Workdir

@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rgunit_tf.evaluation.diversity import real_pair_distance
+from rgunit_tf.evaluation.judge.reference_images import reference_images
 from rgunit_tf.evaluation.metrics import accuracy_records, classifier_score, frechet
-from rgunit_tf.evaluation.metrics.perceptual import PerceptualNetwork, classifier_network
+from rgunit_tf.evaluation.metrics.perceptual import PerceptualNetwork
 
 if TYPE_CHECKING:
-    from rgunit_tf.data import Dataset, Split
+    from rgunit_tf.data import Dataset
     from rgunit_tf.evaluation.judge.attribute_classifier import AttributeClassifier
     from rgunit_tf.evaluation.judge.imagenet import ImageNetJudge
 
-# Real images whose features stand for the real distribution, at most.
-REFERENCE_IMAGES = 10_000
 BATCH_SIZE = 256
 
 
@@ -39,21 +38,13 @@ class RealFeatures:
 
     @classmethod
     def of(cls, dataset: Dataset, classifier: AttributeClassifier, seed: int = 0) -> RealFeatures:
-        """Runs the classifier over the test split and up to `REFERENCE_IMAGES` random training images."""
+        """Runs the classifier over the test split and the `reference_images`."""
         views = [classifier(batch["image"]) for batch in dataset.test.batches(BATCH_SIZE, training=False)]
         return cls(
             classifier.features(reference_images(dataset, seed).batches(BATCH_SIZE, training=False)),
             np.concatenate([features for _, features in views]),
             np.concatenate([scores for scores, _ in views]),
         )
-
-
-def reference_images(dataset: Dataset, seed: int) -> Split:
-    """The training images, or `REFERENCE_IMAGES` random ones of them."""
-    train = dataset.train
-    if len(train) <= REFERENCE_IMAGES:
-        return train
-    return train.subset(np.sort(np.random.default_rng(seed).choice(len(train), REFERENCE_IMAGES, replace=False)))
 
 
 def evaluate_real(
@@ -91,7 +82,7 @@ def evaluate_real(
         real.test_scores, dataset.train.labels, schema, classifier.name, seed
     )
     metrics.update(frechet.distances(real.test, real.train, classifier.name, seed, "", "real training images"))
-    for network in (classifier_network(classifier), *perceptual):
+    for network in (classifier.perceptual_network, *perceptual):
         name = f"{network.metric.removesuffix('_diversity')}_pair_distance"
         metrics[name] = real_pair_distance(dataset, network, seed)
     for network in judges:

@@ -23,7 +23,7 @@ from rgunit_tf.evaluation.guidance import evaluate_guidance
 from rgunit_tf.evaluation.judge.classifier_training import load_or_train, recipe_of
 from rgunit_tf.evaluation.judge.imagenet import ImageNetJudge
 from rgunit_tf.evaluation.metrics import lpips
-from rgunit_tf.evaluation.metrics.perceptual import PerceptualNetwork, classifier_network
+from rgunit_tf.evaluation.metrics.perceptual import PerceptualNetwork
 from rgunit_tf.evaluation.real_images import RealFeatures, evaluate_real
 from rgunit_tf.evaluation.retrieval import evaluate_retrieval
 from rgunit_tf.evaluation.translation import evaluate_translation
@@ -80,7 +80,7 @@ def evaluate_stage(
     else:
         metrics = evaluate_translation(model, dataset, classifier, counterfactuals, seed, real, judges)
         metrics.update(evaluate_guidance(model, dataset, classifier, counterfactuals, seed, real))
-        networks = [classifier_network(classifier), *perceptual]
+        networks = [classifier.perceptual_network, *perceptual]
         metrics.update(evaluate_diversity(model, dataset, networks, seed))
         if figure_folder is not None:
             drawn = draw_translator(model, dataset, classifier, counterfactuals, figure_folder, seed)

@@ -12,8 +12,8 @@ import numpy as np
 from rgunit_tf.evaluation.metrics import accuracy_records, bootstrap, classifier_score, frechet
 from rgunit_tf.evaluation.metrics.counterfactual import Counterfactuals, mean_absolute_difference, structural_similarity
 from rgunit_tf.evaluation.metrics.measurement import measurement
+from rgunit_tf.evaluation.outputs.translated import draw_targets, translate_test_set
 from rgunit_tf.evaluation.real_images import RealFeatures
-from rgunit_tf.evaluation.translated import draw_targets, translate_test_set
 
 if TYPE_CHECKING:
     from rgunit_tf.data import Dataset
@@ -54,7 +54,7 @@ def _collect(
         kept.mask.append(batch.masks.mean(axis=(1, 2, 3)))
         kept.moved.append(mean_absolute_difference(batch.outputs, batch.inputs))
         for network, views in zip(judges, kept.views, strict=True):
-            views.extend(network.translated(batch))
+            views.extend(network.translated(batch.rows, batch.outputs))
         if truth is not None:
             drawn = truth[batch.rows]
             for name, images in (("", batch.outputs), ("_input", batch.inputs)):

@@ -6,9 +6,11 @@ from PIL import Image
 
 from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.errors import UserError
-from rgunit_tf.evaluation import stage_evaluation, summary
+from rgunit_tf.evaluation import stage_evaluation
 from rgunit_tf.evaluation.judge import classifier_training
 from rgunit_tf.evaluation.judge.attribute_classifier import AttributeClassifier
+from rgunit_tf.evaluation.report import summary
+from rgunit_tf.evaluation.report.catalogue import CATALOGUE
 from rgunit_tf.retrieval import Gallery
 from rgunit_tf.stages.retrieval import RetrievalModel
 from rgunit_tf.stages.translation import TranslationModel
@@ -66,6 +68,16 @@ def test_every_finished_stage_is_measured_and_pictured(drawn, tmp_path):
     text = "\n".join(summary.lines(written))
     assert "real         classifier_score" in text
     assert "frechet_over_floor" in text and "precision_at_10/average" in text
+
+    of_attributes = {name for name, metric in CATALOGUE.items() if metric.by_attribute}
+    for result in written["stages"].values():
+        for name in result["metrics"]:
+            known = name.removeprefix("floor_").removeprefix("random_images/").removesuffix("_input")
+            kind, _, attribute = known.partition("/")
+            of_attribute = attribute in drawn.schema.names and (
+                kind in of_attributes or kind.startswith("precision_at_")
+            )
+            assert known in CATALOGUE or of_attribute, name
 
     again = stage_evaluation.evaluate_workdir(
         Run(tmp_path, drawn, ["translation", "retrieval"]), ["translation"], seed=2

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from rgunit_tf import pixels
-from rgunit_tf.evaluation.translated import draw_targets
+from rgunit_tf.evaluation.outputs.translated import draw_targets
 
 if TYPE_CHECKING:
     from rgunit_tf.data import Dataset, Split

@@ -22,6 +22,7 @@ from rgunit_tf import pixels
 from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.errors import UserError
 from rgunit_tf.evaluation.judge import classifier_networks
+from rgunit_tf.evaluation.metrics.perceptual import PerceptualNetwork
 
 if TYPE_CHECKING:
     from rgunit_tf.data import Dataset
@@ -128,6 +129,12 @@ class AttributeClassifier:
     def layer_features(self, images: tf.Tensor) -> list[tf.Tensor]:
         """The last activation at each resolution, finest first: float32 [B, h, w, C] each, of float images."""
         return self._layers(images, training=False)
+
+    @property
+    def perceptual_network(self) -> PerceptualNetwork:
+        """LPIPS' construction on these activations, all weights 1; compares with no LPIPS."""
+        words = f"unit-length activations of the {self.name}, the last at each resolution"
+        return PerceptualNetwork("classifier_feature_diversity", words, self.layer_features)
 
     @functools.cached_property
     def _layers(self) -> tf.keras.Model:

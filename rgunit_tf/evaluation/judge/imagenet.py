@@ -12,9 +12,8 @@ import numpy as np
 from absl import logging
 
 from rgunit_tf import atomic, pixels
+from rgunit_tf.evaluation.judge.reference_images import reference_images
 from rgunit_tf.evaluation.metrics import frechet, inception_score
-from rgunit_tf.evaluation.real_images import reference_images
-from rgunit_tf.evaluation.translated import TranslatedBatch
 
 if TYPE_CHECKING:
     from rgunit_tf.data import Dataset, Split
@@ -92,9 +91,14 @@ class ImageNetJudge:
                 np.savez(temporary, features=views.features, probabilities=views.probabilities)
         return views
 
-    def translated(self, batch: TranslatedBatch) -> list[Views]:
-        """Views of those translations of `batch` that are measured; empty if none is."""
-        chosen = batch.outputs[np.isin(batch.rows, self.rows)]
+    def translated(self, rows: np.ndarray, images: np.ndarray) -> list[Views]:
+        """Views of those translations that are measured; empty if none is.
+
+        Args:
+          rows: of the inputs in the test split, int [B].
+          images: their translations, uint8 [B, S, S, 3].
+        """
+        chosen = images[np.isin(rows, self.rows)]
         return [Views.of(self.network, [chosen])] if len(chosen) else []
 
     def records(self, parts: Iterable[Views]) -> dict[str, dict[str, Any]]:

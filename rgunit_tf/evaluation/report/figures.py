@@ -13,8 +13,8 @@ import numpy as np
 from absl import logging
 from PIL import Image
 
-from rgunit_tf.evaluation.figures.sheet import FigureSheet
 from rgunit_tf.evaluation.report.html import Html, details, element, join, words
+from rgunit_tf.figure_sheet import FigureSheet
 
 # Stage -> name of the figure -> its sheet.
 Sheets = Mapping[str, Mapping[str, FigureSheet]]
