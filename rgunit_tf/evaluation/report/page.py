@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.resources
 from collections.abc import Mapping
 
 from rgunit_tf.evaluation.report.html import Html, element, join
-from rgunit_tf.evaluation.report.style import style
+
+STYLE = importlib.resources.files(__package__) / "style.css"
 
 
 def page(title: str, lead: str, opening: Html, sections: Mapping[str, Html | None], marker: str, foot: str) -> str:
@@ -47,6 +49,6 @@ def page(title: str, lead: str, opening: Html, sections: Mapping[str, Html | Non
         ),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("title", title),
-        element("style", Html(style())),
+        element("style", Html(STYLE.read_text(encoding="utf-8"))),
     ]
     return f'<!DOCTYPE html>\n<html lang="en">\n{element("head", join(head))}\n{element("body", body)}\n</html>\n'
