@@ -8,7 +8,9 @@ import math
 import pathlib
 from collections.abc import Sequence
 
-from rgunit_tf.evaluation.report.html import Html, element, join, words
+from markupsafe import Markup
+
+from rgunit_tf.evaluation.report.html import element, join, words
 
 # (title, columns of history.csv whose names start or end so): what is of one kind and of one size shares a chart.
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -63,7 +65,7 @@ def _number(text: object) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def charts(history: dict[str, Series]) -> list[Html]:
+def charts(history: dict[str, Series]) -> list[Markup]:
     """A figure for each group of terms of one stage's history."""
     left = dict(history)
     figures = []
@@ -81,7 +83,7 @@ def _matches(name: str, pattern: str) -> bool:
     return name == pattern or (pattern in ("gradient_norm", "learning_rate") and name.endswith(pattern)) or not pattern
 
 
-def chart(title: str, series: dict[str, Series]) -> Html:
+def chart(title: str, series: dict[str, Series]) -> Markup:
     """One chart with its legend, which also names the last value of each line."""
     thinned = {name: _thin(points) for name, points in series.items()}
     frame = _Frame.around(thinned)
@@ -130,7 +132,7 @@ class _Frame:
             span = (value - self.low) / (self.high - self.low)
         return HEIGHT - BOTTOM - span * (HEIGHT - TOP - BOTTOM)
 
-    def marks(self) -> list[Html]:
+    def marks(self) -> list[Markup]:
         """Lines and numbers of the values, numbers of the steps."""
         marks = []
         for tick in self.ticks:
@@ -145,7 +147,7 @@ class _Frame:
         return marks
 
 
-def _line(number: int, points: Series, frame: _Frame) -> Html:
+def _line(number: int, points: Series, frame: _Frame) -> Markup:
     places = [(f"{frame.x(step):.1f}", f"{frame.y(value):.1f}") for step, value in points]
     if len(places) == 1:
         ((x, y),) = places
@@ -153,7 +155,7 @@ def _line(number: int, points: Series, frame: _Frame) -> Html:
     return element("polyline", points=" ".join(f"{x},{y}" for x, y in places), class_=f"line-{number}")
 
 
-def _entry(number: int, name: str, value: str) -> Html:
+def _entry(number: int, name: str, value: str) -> Markup:
     swatch = element("span", class_=f"swatch swatch-{number}", aria_hidden="true")
     return element("li", swatch, f"{words(name)} ", element("b", value))
 
@@ -198,6 +200,6 @@ def short(value: float) -> str:
     return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
 
 
-def curves(title: str, figures: Sequence[Html]) -> Html:
+def curves(title: str, figures: Sequence[Markup]) -> Markup:
     """The charts of one stage under a heading."""
     return join([element("h3", title), element("div", *figures, class_="charts")])
