@@ -110,7 +110,7 @@ def evaluate_workdir(
       seed: of targets, styles and resamples.
       classifier: the judge; None: the workdir's own, trained on its training images at the first call. Figures of
         several runs compare only under one judge.
-      dataset: the data to judge on; None: the workdir's own. Runs that were trained on shares of one data set compare
+      dataset: the data to measure on; None: the workdir's own. Runs that were trained on shares of one data set compare
         only against the same real images.
       cache: folder that keeps the judge, drawn truths and ImageNet features of real images; None: the workdir's
         `evaluation/`.

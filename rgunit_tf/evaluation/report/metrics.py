@@ -101,16 +101,16 @@ def tiles(report: Metrics) -> Markup:
     return element("dl", *shown[:MOST_TILES], class_="stats") if shown else join([])
 
 
-def main_tables(report: Metrics, attributes: tuple[str, ...]) -> Markup:
+def main_tables(report: Metrics) -> Markup:
     """The translation stages side by side, the retrieval stage, and the notes on both."""
     stages = report.get("stages") or {}
     notes = _Notes()
     parts = []
     if translators(stages):
-        parts.append(_translation_table(report, attributes, notes))
+        parts.append(_translation_table(report, notes))
     if RETRIEVAL in stages:
         metrics = stages[RETRIEVAL].get("metrics", {})
-        names = ordered(name for name in metrics if not _of_attribute(name, attributes))
+        names = ordered(filter(_has_a_row, metrics))
         rows = []
         for name in names:
             beside = metrics.get(f"{RANDOM_PREFIX}{name}")
@@ -122,12 +122,12 @@ def main_tables(report: Metrics, attributes: tuple[str, ...]) -> Markup:
     return join([*parts, notes.list()]) if parts else element("p", "Nothing has been measured yet.")
 
 
-def _translation_table(report: Metrics, attributes: tuple[str, ...], notes: _Notes) -> Markup:
+def _translation_table(report: Metrics, notes: _Notes) -> Markup:
     stages, names = report["stages"], translators(report["stages"])
     columns = {name: stages[name].get("metrics", {}) for name in names}
     found = {name for metrics in columns.values() for name in metrics}
     rows = []
-    for name in ordered(name for name in found if not _of_attribute(name, attributes)):
+    for name in ordered(filter(_has_a_row, found)):
         # A floor and the untouched input stand beside the figure they belong to.
         base = name.removeprefix(REAL_PREFIX).removesuffix(INPUT_SUFFIX)
         if base != name and base in found:
@@ -153,9 +153,12 @@ def _beside(name: str, report: Metrics, columns: Mapping[str, Metrics]) -> dict[
     return {label: record for label, record in found.items() if record}
 
 
-def _of_attribute(name: str, attributes: tuple[str, ...]) -> bool:
-    _, slash, attribute = name.partition("/")
-    return bool(slash) and (attribute in attributes or attribute not in SUMS)
+def _has_a_row(name: str) -> bool:
+    """Whether a figure has a row of its own: not those of an attribute, nor of random images, which stand beside."""
+    if name.startswith(RANDOM_PREFIX):
+        return False
+    _, slash, last = name.partition("/")
+    return not slash or last in SUMS or name in catalogue.CATALOGUE
 
 
 class _Notes:

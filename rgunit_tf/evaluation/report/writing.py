@@ -72,7 +72,7 @@ def _page(workdir: Workdir, metrics: dict[str, Any], attributes: tuple[str, ...]
     stages = metrics.get("stages", {})
     measured = report_run.day(metrics)
     tables = (
-        report_metrics.main_tables(metrics, attributes),
+        report_metrics.main_tables(metrics),
         report_metrics.attribute_table(metrics, attributes),
         report_metrics.every_figure(metrics),
     )
