@@ -50,23 +50,26 @@ def main(argv: list[str]) -> None:
     del argv
     from rgunit_tf.evaluation.report import summary
     from rgunit_tf.evaluation.report.writing import write_report
-    from rgunit_tf.evaluation.stage_evaluation import METRICS, evaluate_workdir
+    from rgunit_tf.evaluation.stage_evaluation import METRICS, checked_stages, evaluate_workdir
     from rgunit_tf.runs.workdir import Workdir
 
     workdir = Workdir(_WORKDIR.value)
-    stages = None if _STAGE.value == "all" else [_STAGE.value]
-    report = evaluate_workdir(
-        workdir,
-        stages,
-        _SEED.value,
-        architecture=_CLASSIFIER.value,
-        inception=_INCEPTION.value,
-        efficientnet=_EFFICIENTNET.value,
-        lpips_weights=_LPIPS.value,
-        lpips_backbone=_LPIPS_BACKBONE.value,
-    )
+    # Before the lock, which makes a folder where there is none.
+    stages = checked_stages(workdir, None if _STAGE.value == "all" else [_STAGE.value])
+    with workdir.lock():
+        report = evaluate_workdir(
+            workdir,
+            stages,
+            _SEED.value,
+            architecture=_CLASSIFIER.value,
+            inception=_INCEPTION.value,
+            efficientnet=_EFFICIENTNET.value,
+            lpips_weights=_LPIPS.value,
+            lpips_backbone=_LPIPS_BACKBONE.value,
+        )
+        page = write_report(workdir)
     print("\n".join(summary.lines(report)))
-    print(f"written to {workdir.path / 'evaluation' / METRICS} and {write_report(workdir)}")
+    print(f"written to {workdir.path / 'evaluation' / METRICS} and {page}")
 
 
 def run() -> None:

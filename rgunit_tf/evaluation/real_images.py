@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from rgunit_tf.evaluation.judge.imagenet import ImageNetJudge
 
 BATCH_SIZE = 256
+# What distances are measured to, in records.
+REAL_TRAINING = "real training images"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +83,7 @@ def evaluate_real(
     metrics["classifier_score"] = classifier_score.record(
         real.test_scores, dataset.train.labels, schema, classifier.name, seed
     )
-    metrics.update(frechet.distances(real.test, real.train, classifier.name, seed, "", "real training images"))
+    metrics.update(frechet.distances(real.test, real.train, classifier.name, seed, "", REAL_TRAINING))
     for network in (classifier.perceptual_network, *perceptual):
         name = f"{network.metric.removesuffix('_diversity')}_pair_distance"
         metrics[name] = real_pair_distance(dataset, network, seed)

@@ -1,4 +1,4 @@
-"""Judges a retrieval model: P@10 as in paper §4.1, recall of the index, rank of the true counterfactual."""
+"""Measures a retrieval model: P@10 as in paper §4.1, recall of the index, rank of the true counterfactual."""
 
 from __future__ import annotations
 

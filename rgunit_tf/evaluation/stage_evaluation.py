@@ -110,7 +110,7 @@ def evaluate_workdir(
       seed: of targets, styles and resamples.
       classifier: the judge; None: the workdir's own, trained on its training images at the first call. Figures of
         several runs compare only under one judge.
-      dataset: the data to judge on; None: the workdir's own. Runs that were trained on shares of one data set compare
+      dataset: the data to measure on; None: the workdir's own. Runs that were trained on shares of one data set compare
         only against the same real images.
       cache: folder that keeps the judge, drawn truths and ImageNet features of real images; None: the workdir's
         `evaluation/`.
@@ -127,13 +127,7 @@ def evaluate_workdir(
       UserError: a stage is not finished, or none is; `classifier` is for other attributes or another image size; or a
         network that was named cannot be used.
     """
-    finished = workdir.finished_stages()
-    missing = [name for name in stages or () if name not in finished]
-    if missing or not finished:
-        name = missing[0] if missing else "translation"
-        raise UserError(
-            f"{workdir.path}: no finished {name} stage; run bin/train --stage={name} --workdir={workdir.path}"
-        )
+    names = checked_stages(workdir, stages)
     started = time.perf_counter()
     folder = workdir.path / "evaluation"
     cache = cache or folder
@@ -142,8 +136,7 @@ def evaluate_workdir(
         raise UserError("the data has no test images; give config.data.test_images or a test partition")
     # Named files first: a mistake in them is told before minutes of work.
     networks = [inception_network.load(inception), efficientnet_network.load(efficientnet)]
-    lpips_network = lpips.load(lpips_weights, lpips_backbone)
-    perceptual = [] if lpips_network is None else [lpips_network]
+    perceptual = [network for network in [lpips.load(lpips_weights, lpips_backbone)] if network]
     if classifier is None:
         classifier = load_or_train(cache / "classifier", dataset, **recipe_of(architecture, dataset.test.image_size))
     classifier.check_fits(dataset)
@@ -151,26 +144,47 @@ def evaluate_workdir(
     real = RealFeatures.of(dataset, classifier, seed)
     judges = [ImageNetJudge(network, dataset, seed, cache / "imagenet") for network in networks if network]
     evaluated = {}
-    for name in stages or finished:
+    for name in names:
         logging.info("evaluating %s on %d test images", name, len(dataset.test))
         gallery = finished.load_gallery(workdir) if name == "retrieval" else None
+        model = finished.load(workdir, name)
+        pictures = folder / FIGURES / name
         evaluated[name] = evaluate_stage(
-            finished.load(workdir, name),
-            dataset,
-            classifier,
-            truth,
-            seed,
-            real,
-            gallery,
-            folder / FIGURES / name,
-            judges,
-            perceptual,
+            model, dataset, classifier, truth, seed, real, gallery, pictures, judges, perceptual
         )
     report = {
         "format": FORMAT,
-        "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        **_circumstances(workdir, dataset),
         "seed": seed,
         "seconds": round(time.perf_counter() - started, 1),
+        "classifier": {"name": classifier.name, **classifier.info},
+        "real": evaluate_real(dataset, classifier, real, seed, judges, perceptual),
+        "stages": {**_earlier_stages(folder / METRICS), **evaluated},
+    }
+    atomic.write_json(folder / METRICS, report)
+    return report
+
+
+def checked_stages(workdir: Workdir, stages: Sequence[str] | None = None) -> list[str]:
+    """Names of the stages to evaluate: `stages`, or all that are finished.
+
+    Raises:
+      UserError: one of them is not finished, or none is.
+    """
+    finished = workdir.finished_stages()
+    missing = [name for name in stages or () if name not in finished]
+    if missing or not finished:
+        name = missing[0] if missing else "translation"
+        raise UserError(
+            f"{workdir.path}: no finished {name} stage; run bin/train --stage={name} --workdir={workdir.path}"
+        )
+    return list(stages or finished)
+
+
+def _circumstances(workdir: Workdir, dataset: Dataset) -> dict[str, Any]:
+    """When, on which data and with what a run is measured."""
+    return {
+        "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "data": {
             "source": workdir.config.data.source,
             "image_size": dataset.test.image_size,
@@ -181,12 +195,7 @@ def evaluate_workdir(
             "test_images": len(dataset.test),
         },
         "versions": {"python": platform.python_version(), "tensorflow": tf.__version__, "numpy": np.__version__},
-        "classifier": {"name": classifier.name, **classifier.info},
-        "real": evaluate_real(dataset, classifier, real, seed, judges, perceptual),
-        "stages": {**_earlier_stages(folder / METRICS), **evaluated},
     }
-    atomic.write_json(folder / METRICS, report)
-    return report
 
 
 def _earlier_stages(path: pathlib.Path) -> dict[str, Any]:

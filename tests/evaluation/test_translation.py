@@ -83,10 +83,10 @@ def test_reference_is_bounded_for_large_training_sets(drawn, classifier, monkeyp
 
 
 def test_translated_images_are_never_all_held(fake_model, drawn, classifier, truth, monkeypatch):
-    from rgunit_tf.evaluation import translation
+    from rgunit_tf.evaluation import collected
 
     seen, alive = [], []
-    translate = translation.translate_test_set
+    translate = collected.translate_test_set
 
     def watched(*arguments):
         for batch in translate(*arguments):
@@ -94,7 +94,7 @@ def test_translated_images_are_never_all_held(fake_model, drawn, classifier, tru
             alive.append(sum(reference() is not None for reference in seen))
             yield batch
 
-    monkeypatch.setattr(translation, "translate_test_set", watched)
-    monkeypatch.setattr(translation, "BATCH_SIZE", 4)
+    monkeypatch.setattr(collected, "translate_test_set", watched)
+    monkeypatch.setattr(collected, "BATCH_SIZE", 4)
     evaluate_translation(fake_model("copy"), drawn, classifier, truth)
     assert len(seen) == len(drawn.test) / 4 and max(alive) <= 2

@@ -37,6 +37,13 @@ def accuracy_records(
     }
 
 
+def mean_accuracy_record(decided: np.ndarray, wanted: np.ndarray, words: str, seed: int) -> dict[str, Any]:
+    """The record `accuracy` alone."""
+    right = (decided > 0.5) == (wanted > 0.5)
+    words = f"mean accuracy of {right.shape[1]} attributes; {words}"
+    return _record(right, np.ones(right.shape), np.ones(len(right), bool), words, seed)
+
+
 def changed_accuracy_records(
     decided: np.ndarray, wanted: np.ndarray, before: np.ndarray, names: Sequence[str], words: str, seed: int
 ) -> dict[str, dict[str, Any]]:

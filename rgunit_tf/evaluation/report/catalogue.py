@@ -1,6 +1,7 @@
 """The catalogue of metrics: how each figure of metrics.json is called, which way is better, and where it is shown.
 
-A new metric is one entry here. One without an entry is shown in the main table too, under its own name, and last.
+A new metric is one entry here. One without an entry, and without a slash in its name, is shown in the main table too,
+last and under its own name.
 """
 
 from __future__ import annotations

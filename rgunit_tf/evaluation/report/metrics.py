@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from markupsafe import Markup
+
 from rgunit_tf.evaluation.metrics.precision_at_k import RANDOM_PREFIX
 from rgunit_tf.evaluation.report import catalogue
 from rgunit_tf.evaluation.report.catalogue import (
@@ -15,7 +17,7 @@ from rgunit_tf.evaluation.report.catalogue import (
     SUMS,
     ordered,
 )
-from rgunit_tf.evaluation.report.html import Html, details, element, join, table, words
+from rgunit_tf.evaluation.report.html import details, element, join, table, words
 
 MOST_TILES = 5
 RETRIEVAL = "retrieval"
@@ -34,7 +36,7 @@ def number(value: float | None) -> str:
     return f"{value:.3g}" if size >= 2 else f"{value:.3f}" if size >= 0.01 or size == 0 else f"{value:.1g}"
 
 
-def value(record: Metrics | None) -> Html:
+def value(record: Metrics | None) -> Markup:
     """A figure and its confidence interval; a dash where it was not measured."""
     if record is None:
         return element("span", "–", class_="none")
@@ -58,7 +60,7 @@ def described(record: Metrics) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def heading(name: str, marks: Html | None = None) -> Html:
+def heading(name: str, marks: Markup | None = None) -> Markup:
     """Heading of a figure's row: which way is better, marks of its notes, and what helps to read it."""
     metric = catalogue.find(name)
     arrow = {1: " ↑", -1: " ↓"}.get(metric.better)
@@ -78,7 +80,7 @@ def translators(stages: Mapping[str, Any]) -> list[str]:
     return [name for name in stages if name != RETRIEVAL]
 
 
-def tiles(report: Metrics) -> Html:
+def tiles(report: Metrics) -> Markup:
     """The main figures of the last stage that has each, in large type."""
     stages = report.get("stages") or {}
     shown = []
@@ -99,16 +101,16 @@ def tiles(report: Metrics) -> Html:
     return element("dl", *shown[:MOST_TILES], class_="stats") if shown else join([])
 
 
-def main_tables(report: Metrics, attributes: tuple[str, ...]) -> Html:
+def main_tables(report: Metrics) -> Markup:
     """The translation stages side by side, the retrieval stage, and the notes on both."""
     stages = report.get("stages") or {}
     notes = _Notes()
     parts = []
     if translators(stages):
-        parts.append(_translation_table(report, attributes, notes))
+        parts.append(_translation_table(report, notes))
     if RETRIEVAL in stages:
         metrics = stages[RETRIEVAL].get("metrics", {})
-        names = ordered(name for name in metrics if not _of_attribute(name, attributes))
+        names = ordered(filter(_has_a_row, metrics))
         rows = []
         for name in names:
             beside = metrics.get(f"{RANDOM_PREFIX}{name}")
@@ -120,12 +122,12 @@ def main_tables(report: Metrics, attributes: tuple[str, ...]) -> Html:
     return join([*parts, notes.list()]) if parts else element("p", "Nothing has been measured yet.")
 
 
-def _translation_table(report: Metrics, attributes: tuple[str, ...], notes: _Notes) -> Html:
+def _translation_table(report: Metrics, notes: _Notes) -> Markup:
     stages, names = report["stages"], translators(report["stages"])
     columns = {name: stages[name].get("metrics", {}) for name in names}
     found = {name for metrics in columns.values() for name in metrics}
     rows = []
-    for name in ordered(name for name in found if not _of_attribute(name, attributes)):
+    for name in ordered(filter(_has_a_row, found)):
         # A floor and the untouched input stand beside the figure they belong to.
         base = name.removeprefix(REAL_PREFIX).removesuffix(INPUT_SUFFIX)
         if base != name and base in found:
@@ -151,9 +153,12 @@ def _beside(name: str, report: Metrics, columns: Mapping[str, Metrics]) -> dict[
     return {label: record for label, record in found.items() if record}
 
 
-def _of_attribute(name: str, attributes: tuple[str, ...]) -> bool:
-    _, slash, attribute = name.partition("/")
-    return bool(slash) and (attribute in attributes or attribute not in SUMS)
+def _has_a_row(name: str) -> bool:
+    """Whether a figure has a row of its own: not those of an attribute, nor of random images, which stand beside."""
+    if name.startswith(RANDOM_PREFIX):
+        return False
+    _, slash, last = name.partition("/")
+    return not slash or last in SUMS or name in catalogue.CATALOGUE
 
 
 class _Notes:
@@ -162,7 +167,7 @@ class _Notes:
     def __init__(self) -> None:
         self.texts: list[str] = []
 
-    def mark(self, records: list[Metrics]) -> Html:
+    def mark(self, records: list[Metrics]) -> Markup:
         """Marks that lead to the notes on some figures."""
         places = []
         for text in dict.fromkeys(described(record) for record in records):
@@ -173,7 +178,7 @@ class _Notes:
         links = [element("a", str(place), href=f"#note-{place}", aria_label=f"note {place}") for place in places]
         return element("sup", join(links, " ")) if links else join([])
 
-    def list(self) -> Html:
+    def list(self) -> Markup:
         """The notes."""
         items = [element("li", text, id=f"note-{place}") for place, text in enumerate(self.texts, 1)]
         if not items:
@@ -183,7 +188,7 @@ class _Notes:
         )
 
 
-def attribute_table(report: Metrics, attributes: tuple[str, ...]) -> Html | None:
+def attribute_table(report: Metrics, attributes: tuple[str, ...]) -> Markup | None:
     """Figures an attribute: of the last stage that translates, of real images, and of the retrieval."""
     stages = report.get("stages") or {}
     sources: list[tuple[str, str, Metrics]] = []
@@ -213,7 +218,7 @@ def attribute_table(report: Metrics, attributes: tuple[str, ...]) -> Html | None
     return table(["Attribute", *(title for title, _, _ in sources)], rows, f"Attribute by attribute{stage}")
 
 
-def every_figure(report: Metrics) -> Html:
+def every_figure(report: Metrics) -> Markup:
     """All records of metrics.json, folded."""
     rows = []
     groups = {**(report.get("stages") or {}), "real images": report.get("real") or {}}
