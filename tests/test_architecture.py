@@ -30,14 +30,6 @@ MAY_IMPORT = {
 }
 """What each package may import, by their names below `rgunit_tf`; "" is `rgunit_tf` itself (its version)."""
 
-EVALUATION = {
-    "metrics": set(),
-    "judge": {"metrics"},
-    "figures": {"metrics", "judge"},
-    "report": {"metrics", "figures"},
-}
-"""The same for the folders of `evaluation/`; the files beside them may import them all, and are imported by none."""
-
 MOST_FILES, MOST_LINES = 20, 300
 
 
@@ -77,20 +69,6 @@ def test_no_import_goes_up(imports):
         for other in others
         if _package(other) not in MAY_IMPORT.get(_package(module), BASE) | {_package(module)}
     ]
-    assert not wrong, "\n".join(wrong)
-
-
-def test_evaluation_goes_from_metrics_up(imports):
-    prefix = "rgunit_tf.evaluation"
-    inside = {module: [other for other in others if other.startswith(prefix)] for module, others in imports.items()}
-    wrong = []
-    for module, others in inside.items():
-        folder = module.removeprefix(prefix).strip(".").partition(".")[0]
-        if not module.startswith(prefix) or folder not in EVALUATION:
-            continue
-        for other in others:
-            if other.removeprefix(prefix).strip(".").partition(".")[0] not in EVALUATION[folder] | {folder}:
-                wrong.append(f"{module} imports {other}")
     assert not wrong, "\n".join(wrong)
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rgunit_tf.evaluation.figures.painter import Painter, batches_of, describe_targets, mask_is_off
+from rgunit_tf.evaluation.figures.sheet import FigureSheet
 from rgunit_tf.evaluation.metrics.counterfactual import mean_absolute_difference
-from rgunit_tf.figure_sheet import FigureSheet
 
 if TYPE_CHECKING:
     from rgunit_tf.evaluation.judge.attribute_classifier import AttributeClassifier

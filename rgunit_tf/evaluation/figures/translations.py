@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from rgunit_tf import pixels
 from rgunit_tf.evaluation.figures.painter import Painter, changes, describe_targets, mask_is_off
-from rgunit_tf.figure_sheet import FigureSheet
+from rgunit_tf.evaluation.figures.sheet import FigureSheet
 from rgunit_tf.runs.samples import domain_changes
 
 if TYPE_CHECKING:

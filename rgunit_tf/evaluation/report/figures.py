@@ -14,8 +14,8 @@ from absl import logging
 from markupsafe import Markup
 from PIL import Image
 
+from rgunit_tf.evaluation.figures.sheet import FigureSheet
 from rgunit_tf.evaluation.report.html import details, element, join, words
-from rgunit_tf.figure_sheet import FigureSheet
 
 # Stage -> name of the figure -> its sheet.
 Sheets = Mapping[str, Mapping[str, FigureSheet]]

@@ -7,10 +7,10 @@ from rgunit_tf.evaluation.figures import cases as figure_cases
 from rgunit_tf.evaluation.figures import stage
 from rgunit_tf.evaluation.figures import translations as figure_translations
 from rgunit_tf.evaluation.figures.painter import Painter, changes, spread
+from rgunit_tf.evaluation.figures.sheet import FigureSheet
 from rgunit_tf.evaluation.judge.attribute_classifier import AttributeClassifier
 from rgunit_tf.evaluation.metrics.counterfactual import mean_absolute_difference
 from rgunit_tf.evaluation.outputs.translated import translate_test_set
-from rgunit_tf.figure_sheet import FigureSheet
 
 SIZE = 16
 

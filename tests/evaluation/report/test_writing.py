@@ -13,9 +13,9 @@ import pytest
 
 from rgunit_tf import config as settings
 from rgunit_tf.errors import UserError
+from rgunit_tf.evaluation.figures.sheet import FigureSheet
 from rgunit_tf.evaluation.report import figures as report_figures
 from rgunit_tf.evaluation.report import writing as report
-from rgunit_tf.figure_sheet import FigureSheet
 from rgunit_tf.runs.workdir import STAGES, Workdir
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

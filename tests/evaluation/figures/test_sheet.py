@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rgunit_tf.figure_sheet import FigureSheet
+from rgunit_tf.evaluation.figures.sheet import FigureSheet
 
 
 def picture(seed, size=32, channels=3):
