@@ -29,6 +29,7 @@ from rgunit_tf.evaluation.retrieval import evaluate_retrieval
 from rgunit_tf.evaluation.translation import evaluate_translation
 from rgunit_tf.pretrained import efficientnet as efficientnet_network
 from rgunit_tf.pretrained import inception as inception_network
+from rgunit_tf.runs import finished
 
 if TYPE_CHECKING:
     from rgunit_tf.data import Dataset
@@ -171,14 +172,14 @@ def checked_stages(workdir: Workdir, stages: Sequence[str] | None = None) -> lis
     Raises:
       UserError: one of them is not finished, or none is.
     """
-    finished = workdir.finished_stages()
-    missing = [name for name in stages or () if name not in finished]
-    if missing or not finished:
+    known = workdir.finished_stages()
+    missing = [name for name in stages or () if name not in known]
+    if missing or not known:
         name = missing[0] if missing else "translation"
         raise UserError(
             f"{workdir.path}: no finished {name} stage; run bin/train --stage={name} --workdir={workdir.path}"
         )
-    return list(stages or finished)
+    return list(stages or known)
 
 
 def _circumstances(workdir: Workdir, dataset: Dataset) -> dict[str, Any]:
