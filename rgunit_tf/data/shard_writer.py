@@ -1,7 +1,7 @@
 """Writes shards of TFRecords, each image read and checked once, in this process or in several.
 
 The workers are plain Python processes without TensorFlow that read jobs from standard input and end with it, also when
-the caller is killed (see `avatar_workers` for why not `multiprocessing`).
+the caller is killed (see `avatars.workers` for why not `multiprocessing`).
 """
 
 from __future__ import annotations

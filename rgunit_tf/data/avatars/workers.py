@@ -23,8 +23,9 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image
 
-from rgunit_tf.data import avatar_drawing, decoding
-from rgunit_tf.data.avatar_people import Person
+from rgunit_tf.data import decoding
+from rgunit_tf.data.avatars import drawing
+from rgunit_tf.data.avatars.people import Person
 from rgunit_tf.data.worker_process import requests, while_asked, worker_process
 
 _CHUNK = 32
@@ -46,7 +47,7 @@ def draw_arrays(
     Returns:
       uint8 [N, H, W, 3] as they are drawn, or [N, side, side, 3].
     """
-    shape = (side, side, 3) if side else (avatar_drawing.height_of(size), size, 3)
+    shape = (side, side, 3) if side else (drawing.height_of(size), size, 3)
     jobs = [{"size": size, "people": chunk, "side": side, "crop": crop} for chunk in _chunks(people)]
     return np.frombuffer(bytearray().join(_spread(jobs, workers)), np.uint8).reshape(-1, *shape)
 
@@ -71,7 +72,7 @@ def _chunks(items: Sequence[Any]) -> list[Sequence[Any]]:
 
 def _perform(job: dict[str, Any]) -> bytes:
     """Does one job: the pixels, or nothing where they went to files."""
-    drawn = [avatar_drawing.draw(person, job["size"]) for person in job["people"]]
+    drawn = [drawing.draw(person, job["size"]) for person in job["people"]]
     if "files" not in job:
         if job["side"]:
             drawn = [decoding.decode(_png(picture, 0), job["side"], job["crop"]) for picture in drawn]
