@@ -7,11 +7,12 @@ from rgunit_tf.data.avatars.people import sample_person
 from rgunit_tf.data.avatars.workers import draw_files
 
 
-def test_failure_in_a_worker_is_reported(tmp_path):
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_file_that_cannot_be_written(tmp_path, workers):
     people = [sample_person(0, index) for index in range(70)]
     files = [str(tmp_path / "absent" / f"{index}.png") for index in range(70)]
-    with pytest.raises(RuntimeError, match="FileNotFoundError"):
-        list(draw_files(people, files, 32, workers=2))
+    with pytest.raises(FileNotFoundError, match="absent"):
+        list(draw_files(people, files, 32, workers=workers))
 
 
 def test_workers_do_not_import_tensorflow():
