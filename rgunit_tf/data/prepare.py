@@ -6,7 +6,8 @@ each shard, which is written last: the data set is whole where it is present. A 
 `row` (its place in the source, which decides the order of batches) and, where known, `label` and `content_label`.
 
 The parts are train, validation, test, unlabeled (images of the training part without a label) and retrieval (the
-images of a folder that data.retrieval_source names). data.fraction is left to those who read.
+images of a folder that data.retrieval_source names; who reads names the output there). data.fraction is left to those
+who read.
 """
 
 from __future__ import annotations

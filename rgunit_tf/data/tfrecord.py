@@ -117,17 +117,20 @@ def load_records(root: str | os.PathLike) -> Records:
     )
 
 
-def retrieval_reader(root: str | os.PathLike) -> RecordReader:
-    """The images that came from the folder that data.retrieval_source named when `root` was prepared.
+def retrieval_images(root: str | os.PathLike) -> tuple[RecordReader, int]:
+    """The images that `root` gives as data.retrieval_source, and their centre crop in pixels (0: the largest square).
+
+    They are those of the folder that data.retrieval_source named when `root` was prepared; where it named none, the
+    training images, with labels or without.
 
     Raises:
-      UserError: there are none, or as `load_records`.
+      UserError: as `load_records`.
     """
     root = pathlib.Path(root).expanduser()
     manifest = read_manifest(root)
-    if not manifest["splits"].get(RETRIEVAL):
-        raise UserError(f"data.retrieval_source={root}: it was prepared without a folder of images; give train or all")
-    return _read(root, manifest, [RETRIEVAL])[0]
+    if manifest["splits"].get(RETRIEVAL):
+        return _read(root, manifest, [RETRIEVAL])[0], 0
+    return _read(root, manifest, ["train", "unlabeled"])[0], int(manifest["crop"])
 
 
 class _Row(NamedTuple):
