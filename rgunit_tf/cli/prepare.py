@@ -42,7 +42,7 @@ def main(argv: list[str]) -> None:
 
     started = time.monotonic()
     settings = dict(_CONFIG.value.data)
-    records = data._records(settings)
+    records = data.records_of(settings)
     retrieval = _retrieval(os.path.expanduser(settings["retrieval_source"]))
     output = pathlib.Path(_OUTPUT.value).expanduser()
     # Without a terminal there is no bar.

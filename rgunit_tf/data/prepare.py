@@ -77,6 +77,7 @@ def write_tfrecord(
             "schema": records.schema.to_dict(),
             "content_names": list(records.content_names),
             "crop": records.crop,
+            "crop_share": records.crop_share,
             "splits": written,
         }
         atomic.write_json(output / tfrecord.MANIFEST, manifest)

@@ -117,6 +117,7 @@ class Records:
       content_labels: the other attributes, float32 [N, C], or None.
       content_names: their C names.
       crop: centre crop before resizing, pixels; 0: the largest square.
+      crop_share: the crop as a share of a picture's shorter side.
     """
 
     reader: Reader
@@ -127,3 +128,4 @@ class Records:
     content_labels: np.ndarray | None = None
     content_names: tuple[str, ...] = ()
     crop: int = 0
+    crop_share: float = 1.0

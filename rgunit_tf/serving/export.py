@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import pathlib
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import tensorflow as tf
 from absl import logging
 
 from rgunit_tf import atomic
+from rgunit_tf.data.crop import crop_share
 from rgunit_tf.errors import UserError
 from rgunit_tf.retrieval.gallery import Gallery
 from rgunit_tf.runs import server_config
@@ -28,7 +28,6 @@ from rgunit_tf.stages.translation import TranslationModel
 FORMAT = 1
 """Version of `rgunit.json`; a reader refuses a newer one."""
 
-_CELEBA_WIDTH = 178
 # As much as a guided model keeps of its gallery's contents, unless told otherwise.
 _CONTENTS_MB = 1024
 
@@ -118,8 +117,8 @@ def export_stage(
         _rebuild_gallery(workdir)
         model = model or workdir.load_stage(name)
         gallery = getattr(model, "gallery", None) or workdir.gallery()
-    crop_share = _crop_share(workdir.config.data)
-    final = export(model, workdir.stage(name) / "export", gallery, index, crop_share, gallery_dtype)
+    share = crop_share(workdir.config.data)
+    final = export(model, workdir.stage(name) / "export", gallery, index, share, gallery_dtype)
     server_config.write(workdir, models_root)
     return final
 
@@ -135,22 +134,6 @@ def _rebuild_gallery(workdir: Workdir) -> None:
     from rgunit_tf.runs import training
 
     training.gallery_of(workdir, workdir.dataset())
-
-
-def _crop_share(data: Any) -> float:
-    """The crop as a share of the shorter side: `data.crop` is in pixels of CelebA's 178x218, for the avatars too."""
-    crop = data.crop if data.source in ("avatars", "celeba") else 0
-    if data.source == "tfrecord":
-        crop = _prepared_crop(pathlib.Path(data.root).expanduser() / "dataset.json")
-    return crop / _CELEBA_WIDTH if 0 < crop < _CELEBA_WIDTH else 1.0
-
-
-def _prepared_crop(manifest: pathlib.Path) -> int:
-    """The crop that `bin/prepare` noted for its files."""
-    try:
-        return int(json.loads(manifest.read_text(encoding="utf-8"))["crop"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{manifest}: the images' crop cannot be read ({error}); restore the data set") from None
 
 
 def _description(graph: StageGraph, signatures: dict[str, Any]) -> dict[str, Any]:
