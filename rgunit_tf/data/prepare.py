@@ -30,6 +30,7 @@ from rgunit_tf.data import tfrecord
 from rgunit_tf.data.records import Reader, Records
 from rgunit_tf.data.shard_writer import PROGRESS, write_shards
 from rgunit_tf.errors import UserError
+from rgunit_tf.names import to_bytes
 
 SHARD_BYTES = 32 << 20
 MAX_UNREADABLE = 0.01
@@ -94,7 +95,7 @@ def _fingerprint(records: Records, retrieval: Reader | None) -> str:
     """Changes whenever the shards might."""
     facts = [records.schema.to_dict(), records.content_names, records.crop, records.reader.key()]
     digest = hashlib.sha256(json.dumps([*facts, retrieval.key() if retrieval else None]).encode())
-    digest.update("\0".join(records.ids.tolist()).encode("utf-8", "surrogateescape"))
+    digest.update(to_bytes("\0".join(records.ids.tolist())))
     for array in (records.labels, records.partition, records.content_labels):
         if array is not None:
             digest.update(np.ascontiguousarray(array).tobytes())

@@ -12,6 +12,7 @@ from rgunit_tf import atomic
 from rgunit_tf.data import decoding, record_file
 from rgunit_tf.data.records import FileReader
 from rgunit_tf.data.worker_pool import serve, spread
+from rgunit_tf.names import to_bytes
 
 PROGRESS = ".progress"
 """Folder, within the output, of what a call that was cut off has finished."""
@@ -87,8 +88,7 @@ def _read(image: dict[str, Any]) -> bytes:
 
 def _example(image: dict[str, Any], encoded: bytes) -> bytes:
     labels = {name: image[name] for name in ("label", "content_label") if image.get(name) is not None}
-    name = image["id"].encode("utf-8", "surrogateescape")
-    return record_file.example({"image": encoded, "id": name, "row": image["row"], **labels})
+    return record_file.example({"image": encoded, "id": to_bytes(image["id"]), "row": image["row"], **labels})
 
 
 def _perform(job: dict[str, Any]) -> bytes:

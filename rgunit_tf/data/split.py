@@ -14,6 +14,7 @@ from rgunit_tf.data.pipeline import Augmentation, Pipeline
 from rgunit_tf.data.store import ImageStore
 from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.errors import UserError
+from rgunit_tf.names import to_bytes
 
 
 class Split:
@@ -189,7 +190,7 @@ class Dataset:
         """Hash of the names, encoded sizes and labels of all images and of how they are decoded."""
         digest = hashlib.sha256(f"{self.schema.to_dict()}/{self.train.image_size}/{self.crop}".encode())
         for split in (self.train, self.validation, self.test, self.retrieval):
-            digest.update("\0".join(split.ids.tolist()).encode("utf-8", "surrogateescape") + b"\0\0")
+            digest.update(to_bytes("\0".join(split.ids.tolist())) + b"\0\0")
             digest.update(np.ascontiguousarray(split.store.reader.sizes()[split.rows]).tobytes())
             if split.labels is not None:
                 digest.update(split.labels.tobytes())

@@ -18,6 +18,7 @@ from rgunit_tf.data.records import TEST, TRAIN, UNLABELED, VALIDATION, Records
 from rgunit_tf.data.shard_writer import sha256
 from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.errors import UserError
+from rgunit_tf.names import to_text
 
 MANIFEST = "dataset.json"
 FORMAT = 1
@@ -220,7 +221,7 @@ def _scan(path: pathlib.Path, facts: dict[str, Any]) -> list[_Row]:
                     row=feature["row"].int64_list.value[0],
                     offset=start + record.index(image),
                     length=len(image),
-                    id=feature["id"].bytes_list.value[0].decode("utf-8", "surrogateescape"),
+                    id=to_text(feature["id"].bytes_list.value[0]),
                     label=tuple(feature["label"].float_list.value),
                     content_label=tuple(feature["content_label"].float_list.value),
                 )

@@ -9,6 +9,8 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from rgunit_tf.names import to_array
+
 
 def embedded(
     retrieval: Any, batches: Iterable[Mapping[str, Any]], keep_images: bool
@@ -28,10 +30,7 @@ def embedded(
     for batch in batches:
         pixels = tf.convert_to_tensor(batch["image"])
         scaled = tf.cast(pixels, tf.float32) / 127.5 - 1.0 if pixels.dtype == tf.uint8 else pixels
-        ids = [
-            value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
-            for value in np.asarray(batch["id"])
-        ]
+        ids = to_array(batch["id"]).tolist()
         images = (pixels if pixels.dtype == tf.uint8 else _to_uint8(scaled)).numpy() if keep_images else None
         count += len(ids)
         yield embed(scaled).numpy(), ids, images

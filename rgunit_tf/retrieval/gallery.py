@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from rgunit_tf.errors import UserError
+from rgunit_tf.names import to_tensor
 from rgunit_tf.retrieval.array_file import variable_of
 from rgunit_tf.retrieval.embedding import embedded
 from rgunit_tf.retrieval.index import Index, check_count, make_index
@@ -65,8 +66,7 @@ class Gallery(tf.Module):
         check_unique(self.ids)
         # Strings have no place but the CPU, and a large set of images none but its memory.
         with tf.device("/CPU:0"):
-            # File names need not be valid UTF-8.
-            keys = tf.constant([name.encode("utf-8", "surrogateescape") for name in self.ids.tolist()], tf.string)
+            keys = to_tensor(self.ids)
             self._ids = tf.Variable(keys, trainable=False, name="ids")
             self._table = tf.lookup.StaticHashTable(
                 tf.lookup.KeyValueTensorInitializer(keys, tf.range(index.size)), default_value=-1

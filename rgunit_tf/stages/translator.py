@@ -17,6 +17,7 @@ from rgunit_tf.errors import UserError
 from rgunit_tf.models.decoder import Decoder
 from rgunit_tf.models.encoders import ContentEncoder, StyleEncoder
 from rgunit_tf.models.style_prior import StylePrior
+from rgunit_tf.names import to_tensor
 from rgunit_tf.stages.noise import StepNoise
 from rgunit_tf.stages.stage import Stage
 
@@ -170,7 +171,7 @@ class Translator(Stage):
         for sample in range(samples):
             noise = tf.random.stateless_normal((len(images), self.prior.style_dim), [seed, sample])
             translated, _ = self.translate_with_style(
-                x, self.prior.sample(labels, noise), None if ids is None else tf.constant(list(ids))
+                x, self.prior.sample(labels, noise), None if ids is None else to_tensor(ids)
             )
             results.append(to_uint8(translated).numpy())
         return np.stack(results)
