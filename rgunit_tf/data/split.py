@@ -78,10 +78,6 @@ class Split:
             self._augmentation,
         )
 
-    def without_labels(self) -> Split:
-        """The same images as an unlabelled split."""
-        return Split(self.store, self.rows, self.ids, self.schema, augmentation=self._augmentation)
-
     def image(self, index: int) -> np.ndarray:
         """One image, not augmented: uint8 [S, S, 3]."""
         return self.images([index])[0]
@@ -144,20 +140,6 @@ class Split:
         vectors, domain = np.unique(self.labels, axis=0, return_inverse=True)
         domain = domain.reshape(-1)
         return {self.schema.describe(vector): np.flatnonzero(domain == number) for number, vector in enumerate(vectors)}
-
-    def domain_batches(
-        self, batch_size: int, training: bool = True, seed: int = 0, drop_remainder: bool | None = None
-    ) -> dict[str, tf.data.Dataset]:
-        """`batches` for each domain that occurs; targets cannot differ within a domain, so there are none."""
-        result = {}
-        for name, indices in self.domains().items():
-            dataset = self.subset(indices).batches(batch_size, training, seed, drop_remainder)
-            result[name] = dataset.map(_without_target, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        return result
-
-
-def _without_target(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    return {name: value for name, value in batch.items() if name != "target"}
 
 
 def _check_batch_size(batch_size: int) -> None:
