@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 
-BASE = {"atomic", "cluster", "config", "domains", "errors", "grid", "lazy", "pixels", "setting"}
+BASE = {"atomic", "cluster", "config", "domains", "errors", "grid", "lazy", "names", "pixels", "protobuf", "setting"}
 """Modules at the top that everybody may import."""
 
 MAY_IMPORT = {

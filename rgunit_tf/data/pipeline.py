@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from rgunit_tf import pixels
 from rgunit_tf.data.store import ImageStore
+from rgunit_tf.names import to_tensor
 
 # Keeps the streams of random numbers of one batch apart.
 _FLIP, _CROP, _TARGET = range(3)
@@ -137,8 +138,7 @@ class Pipeline:
         self._targets = None if labels is None else TargetSampler(labels)
         with tf.device("CPU:0"):
             self._rows = tf.constant(rows, tf.int64)
-            # File names need not be valid UTF-8.
-            self._ids = tf.constant([str(name).encode("utf-8", "surrogateescape") for name in ids], tf.string)
+            self._ids = to_tensor(ids)
             self._labels = None if labels is None else tf.constant(labels, tf.float32)
 
     @tf.autograph.experimental.do_not_convert

@@ -13,6 +13,7 @@ from rgunit_tf import pixels
 from rgunit_tf.evaluation.metrics import bootstrap
 from rgunit_tf.evaluation.metrics.measurement import measurement
 from rgunit_tf.evaluation.metrics.perceptual import PerceptualNetwork
+from rgunit_tf.names import to_tensor
 
 if TYPE_CHECKING:
     from rgunit_tf.data import Dataset, Split
@@ -59,7 +60,7 @@ def evaluate_diversity(
     for start in range(0, len(rows), groups):
         span = rows[start : start + groups]
         noise = generator.standard_normal((len(span) * samples, model.prior.style_dim)).astype(np.float32)
-        images, ids = pixels.to_float(split.images(span)), tf.constant(split.ids[span].tolist())
+        images, ids = pixels.to_float(split.images(span)), to_tensor(split.ids[span])
         distances.append(np.stack(measure(images, targets[start : start + groups], noise, ids), axis=1))
     # Distances of one input are not independent: the mean over inputs is what is resampled.
     per_input = np.zeros((len(split), len(networks)))

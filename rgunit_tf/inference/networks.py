@@ -13,6 +13,7 @@ import tensorflow as tf
 from rgunit_tf import pixels
 from rgunit_tf.errors import UserError
 from rgunit_tf.inference.description import Description
+from rgunit_tf.names import to_array, to_tensor
 from rgunit_tf.runs import finished
 from rgunit_tf.runs.checkpoints import UNREADABLE, first_line
 from rgunit_tf.runs.workdir import Workdir
@@ -83,13 +84,13 @@ class RunNetworks:
         if k > self._gallery.size:
             raise UserError(f"k={k}: the gallery holds {self._gallery.size} images; ask for fewer")
         ids, distances = self._search(images, styles, k)
-        return _text(ids), distances.numpy()
+        return to_array(ids), distances.numpy()
 
     def gallery_images(self, ids: np.ndarray) -> np.ndarray | None:
         """See `Networks`."""
         if self._gallery is None or not self._gallery.has_images:
             return None
-        return self._gallery.images(self._gallery.rows_of(ids)).numpy()
+        return self._gallery.images(self._gallery.rows_of(to_tensor(ids))).numpy()
 
 
 class ExportNetworks:
@@ -139,7 +140,7 @@ class ExportNetworks:
             if "size of the gallery" not in error.message:
                 raise
             raise UserError(f"k={k} is more than the export's gallery holds; ask for fewer") from None
-        return _text(outputs["ids"]), outputs["distances"].numpy()
+        return to_array(outputs["ids"]), outputs["distances"].numpy()
 
     def gallery_images(self, ids: np.ndarray) -> np.ndarray | None:
         """None: an export gives ids alone."""
@@ -152,7 +153,3 @@ def _import_scann_if_there() -> None:
         import scann  # noqa: F401
     except ImportError:
         return
-
-
-def _text(ids: tf.Tensor) -> np.ndarray:
-    return np.array([[value.decode() for value in row] for row in ids.numpy()], np.str_)

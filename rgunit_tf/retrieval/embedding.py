@@ -10,6 +10,7 @@ import tensorflow as tf
 from absl import logging
 
 from rgunit_tf import pixels
+from rgunit_tf.names import to_array
 
 # Images embedded at a time.
 _BATCH = 64
@@ -33,10 +34,7 @@ def embedded(
     for batch in batches:
         given = tf.convert_to_tensor(batch["image"])
         scaled = pixels.to_float(given)
-        ids = [
-            value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
-            for value in np.asarray(batch["id"])
-        ]
+        ids = to_array(batch["id"]).tolist()
         images = (given if given.dtype == tf.uint8 else pixels.to_uint8(scaled)).numpy() if keep_images else None
         count += len(ids)
         yield embed(scaled).numpy(), ids, images

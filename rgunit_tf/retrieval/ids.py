@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from rgunit_tf.errors import UserError
+from rgunit_tf.names import to_tensor
 
 
 class Ids(tf.Module):
@@ -26,7 +27,7 @@ class Ids(tf.Module):
         check_unique(self.names)
         # Strings have no place but the CPU.
         with tf.device("/CPU:0"):
-            keys = tf.constant([name.encode("utf-8", "surrogateescape") for name in self.names.tolist()], tf.string)
+            keys = to_tensor(self.names)
             self._ids = tf.Variable(keys, trainable=False, name="ids")
             self._table = tf.lookup.StaticHashTable(
                 tf.lookup.KeyValueTensorInitializer(keys, tf.range(len(self.names))), default_value=-1

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import pathlib
-from typing import Any
 
-from rgunit_tf.errors import UserError
+from rgunit_tf.data.crop import crop_share
 from rgunit_tf.runs import finished, server_config
 from rgunit_tf.runs.workdir import Workdir
 from rgunit_tf.serving.export import export, newest_version
-
-_CELEBA_WIDTH = 178
 
 
 def export_stage(
@@ -43,7 +40,7 @@ def export_stage(
         workdir.stage(name) / "export",
         finished.load_gallery(workdir) if model.retrieval is not None and model.gallery is None else None,
         index if model.retrieval is not None else None,
-        _crop_share(workdir.config.data),
+        crop_share(workdir.config.data),
         gallery_dtype,
         origin=finished.fingerprint(workdir, name),
     )
@@ -70,19 +67,3 @@ def _rebuild_gallery(workdir: Workdir) -> None:
     """Builds the workdir's gallery where it was deleted."""
     if not (workdir.stage("retrieval") / "gallery").exists():
         finished.gallery_of(workdir, finished.load_dataset(workdir))
-
-
-def _crop_share(data: Any) -> float:
-    """The crop as a share of the shorter side: `data.crop` is in pixels of CelebA's 178x218, for the avatars too."""
-    crop = data.crop if data.source in ("avatars", "celeba") else 0
-    if data.source == "tfrecord":
-        crop = _prepared_crop(pathlib.Path(data.root).expanduser() / "dataset.json")
-    return crop / _CELEBA_WIDTH if 0 < crop < _CELEBA_WIDTH else 1.0
-
-
-def _prepared_crop(manifest: pathlib.Path) -> int:
-    """The crop that `bin/prepare` noted for its files."""
-    try:
-        return int(json.loads(manifest.read_text(encoding="utf-8"))["crop"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{manifest}: the images' crop cannot be read ({error}); restore the data set") from None

@@ -13,6 +13,7 @@ from rgunit_tf import cluster
 from rgunit_tf.data.split import Dataset, Split
 from rgunit_tf.distribution import barrier
 from rgunit_tf.errors import RunError
+from rgunit_tf.names import printable, to_array
 from rgunit_tf.runs import finished
 from rgunit_tf.runs.callbacks import Checkpoints, History, Progress, Scalars
 from rgunit_tf.runs.checkpoints import CheckpointFolder, first_line
@@ -128,7 +129,7 @@ def _fit_steps(
 def _ids(split: Split, settings: ml_collections.ConfigDict, model: Any, step: int) -> list[str]:
     """Names of the images of the batch of a step."""
     batch = next(iter(split.stream(settings.batch_size, model.noise_seed, start_step=step).take(1)))
-    return [name.decode("utf-8", "replace") for name in batch["id"].numpy()]
+    return to_array(batch["id"]).tolist()
 
 
 def _roll_back(
@@ -144,7 +145,7 @@ def _roll_back(
     Raises:
       NumericalFault: the config asks to stop, or there were too many faults.
     """
-    what = f"{fault} on the batch of {', '.join(ids)}"
+    what = f"{fault} on the batch of {printable(', '.join(ids))}"
     if config.train.on_nan == "stop" or rollbacks.exhausted:
         last = (
             f"the checkpoint of step {folder.steps()[-1]} is kept" if folder.steps() else "there is no checkpoint yet"

@@ -10,6 +10,7 @@ import tensorflow as tf
 from rgunit_tf import grid, pixels
 from rgunit_tf.data.split import Split
 from rgunit_tf.domains import AttributeSchema
+from rgunit_tf.names import to_tensor
 from rgunit_tf.runs.events import EventFile
 from rgunit_tf.stages.guided import GuidedModel
 from rgunit_tf.stages.translation import TranslationModel
@@ -50,7 +51,7 @@ def sample_rows(
       seed: of the styles; the same ones for every column.
     """
     x = pixels.to_float(images)
-    names = tf.constant(ids)
+    names = to_tensor(ids)
     noise = tf.random.stateless_normal((len(images), model.prior.style_dim), [seed, 0])
     titles, columns = ["input"], [images]
     for title, targets in domain_changes(model.schema, labels):

@@ -18,6 +18,7 @@ from rgunit_tf.errors import UserError
 from rgunit_tf.models.decoder import Decoder
 from rgunit_tf.models.encoders import ContentEncoder, StyleEncoder
 from rgunit_tf.models.style_prior import StylePrior
+from rgunit_tf.names import to_tensor
 from rgunit_tf.stages.noise import StepNoise
 from rgunit_tf.stages.stage import Stage
 
@@ -174,7 +175,7 @@ class Translator(Stage):
                 )
         else:
             labels = np.stack([self.schema.apply(label, attributes) for label in self.predict_labels(x).numpy()])
-        names = None if ids is None else tf.constant(list(ids))
+        names = None if ids is None else to_tensor(ids)
         size = (len(images), self.prior.style_dim)
         noise = [tf.random.stateless_normal(size, [seed, sample]) for sample in range(samples)]
         labels = np.broadcast_to(labels, (len(images), self.schema.size))

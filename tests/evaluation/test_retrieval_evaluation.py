@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from rgunit_tf.data.split import Split
 from rgunit_tf.evaluation import retrieval as evaluation
 from rgunit_tf.evaluation.outputs.neighbors import nearest_rows
 from rgunit_tf.evaluation.outputs.translated import draw_targets
@@ -72,7 +73,7 @@ def test_unlabelled_images_do_not_count(model, drawn):
     gallery = Gallery.build(model, drawn.train)
     hidden = types.SimpleNamespace(
         train=drawn.train.subset(np.arange(60)),
-        retrieval=drawn.train.without_labels(),
+        retrieval=Split(drawn.train.store, drawn.train.rows, drawn.train.ids, drawn.schema),
         test=drawn.test,
         schema=drawn.schema,
     )

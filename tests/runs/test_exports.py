@@ -105,11 +105,12 @@ def test_the_crop_of_prepared_images_is_that_of_their_manifest(workdir, stages, 
     config = workdir.config
     config.data.source, config.data.root = "tfrecord", str(tmp_path)
     monkeypatch.setattr(Workdir, "config", config)
-    with pytest.raises(UserError, match=r"dataset\.json: the images' crop cannot be read"):
+    with pytest.raises(UserError, match=r"dataset\.json: no such file; run bin/prepare to the end"):
         export_stage(workdir, "translation")
-    for crop, share in ((89, 0.5), (0, 1.0)):
-        (tmp_path / "dataset.json").write_text(json.dumps({"crop": crop}))
-        assert described(export_stage(workdir, "translation"))["crop_share"] == share
+    shard = {"file": "train.tfrecord", "images": 1, "bytes": 1, "sha256": "", "unreadable": []}
+    facts = {"plan": {"format": 1}, "schema": {}, "content_names": [], "crop": 172, "splits": {"train": [shard]}}
+    (tmp_path / "dataset.json").write_text(json.dumps({**facts, "crop_share": 0.5}))
+    assert described(export_stage(workdir, "translation"))["crop_share"] == 0.5
 
 
 def test_a_deleted_gallery_is_built_again(workdir, stages, monkeypatch):

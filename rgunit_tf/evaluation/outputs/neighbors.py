@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
+from rgunit_tf.names import to_tensor
+
 if TYPE_CHECKING:
     from rgunit_tf.data import Split
     from rgunit_tf.retrieval import Gallery
@@ -31,7 +33,7 @@ def embed_queries(model: Any, split: Split, targets: np.ndarray, seed: int) -> n
 
 def nearest_rows(gallery: Gallery, queries: np.ndarray, ids: np.ndarray, k: int) -> np.ndarray:
     """Gallery rows of the k nearest images of each query [N, D] but the query's own image: int32 [N, k]."""
-    own = gallery.rows_of(tf.constant(np.asarray(ids).astype(str).tolist()))
+    own = gallery.rows_of(to_tensor(ids))
     found = [
         gallery.search_rows(queries[start : start + BATCH_SIZE], k, own[start : start + BATCH_SIZE])[1].numpy()
         for start in range(0, len(queries), BATCH_SIZE)
