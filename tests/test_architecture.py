@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "losses": BASE | {"models"},
     "distribution": BASE,
     "retrieval": BASE | {"data"},
-    "serving": BASE | {"models", "retrieval"},
+    "serving": BASE | {"data", "models", "retrieval"},
     "stages": BASE | {"losses", "models", "retrieval", "serving"},
     "runs": BASE | {"", "data", "distribution", "retrieval", "serving", "stages"},
     "evaluation": BASE | {"", "data", "pretrained", "retrieval", "runs", "stages"},
