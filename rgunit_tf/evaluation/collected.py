@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rgunit_tf.evaluation.metrics import pixel_change
 from rgunit_tf.evaluation.metrics.counterfactual import Counterfactuals, mean_absolute_difference, structural_similarity
 from rgunit_tf.evaluation.outputs.translated import TranslatedBatch, draw_targets, translate_test_set
 
 if TYPE_CHECKING:
     from rgunit_tf.data import Dataset
     from rgunit_tf.evaluation.judge.attribute_classifier import AttributeClassifier
-    from rgunit_tf.evaluation.judge.imagenet import ImageNetJudge, Views
+    from rgunit_tf.evaluation.judge.networks import Judge
+    from rgunit_tf.evaluation.judge.views import Views
 
 BATCH_SIZE = 64
 
@@ -27,8 +29,8 @@ class Collected:
 
     Attributes:
       targets: label vectors asked for, float32 [N, K].
-      columns: numbers of each image: `scores` [N, K] and `features` [N, F] of the classifier, `mask` and `change` [N],
-        and, where the truth was drawn, `l1`, `l1_input`, `ssim` and `ssim_input` [N] to it.
+      columns: numbers of each image: `scores` [N, K] and `features` [N, F] of the classifier, `mask`, `change`,
+        `change_inside` (weighted by the mask) and `color_shift` [N], and, where the truth was drawn, `l1`, `l1_input`, `ssim` and `ssim_input` [N] to it.
       views: what each of the judges saw, in parts.
       seconds: that it took to translate and to judge.
     """
@@ -45,7 +47,7 @@ def collect(
     classifier: AttributeClassifier,
     counterfactuals: Counterfactuals | None = None,
     seed: int = 0,
-    judges: Sequence[ImageNetJudge] = (),
+    judges: Sequence[Judge] = (),
     similarity: bool = True,
 ) -> Collected:
     """Translates each test image once, to a label vector that occurs in training, and keeps what is measured of it.
@@ -66,11 +68,14 @@ def collect(
     all_views: list[list[Views]] = [[] for _ in judges]
     for batch in translate_test_set(model, dataset.test, targets, seed, BATCH_SIZE):
         scores, features = classifier(batch.outputs)
+        inside, change = pixel_change.change_inside_mask(batch.outputs, batch.inputs, batch.masks)
         numbers = {
             "scores": scores,
             "features": features,
             "mask": batch.masks.mean(axis=(1, 2, 3)),
-            "change": mean_absolute_difference(batch.outputs, batch.inputs),
+            "change": change,
+            "change_inside": inside,
+            "color_shift": pixel_change.color_shift(batch.outputs, batch.inputs),
         }
         if truth is not None:
             numbers.update(_to_truth(batch, truth[batch.rows], similarity))

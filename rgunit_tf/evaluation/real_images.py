@@ -17,7 +17,7 @@ from rgunit_tf.evaluation.metrics.perceptual import PerceptualNetwork
 if TYPE_CHECKING:
     from rgunit_tf.data import Dataset
     from rgunit_tf.evaluation.judge.attribute_classifier import AttributeClassifier
-    from rgunit_tf.evaluation.judge.imagenet import ImageNetJudge
+    from rgunit_tf.evaluation.judge.networks import Judge
 
 BATCH_SIZE = 256
 # What distances are measured to, in records.
@@ -54,7 +54,7 @@ def evaluate_real(
     classifier: AttributeClassifier,
     real: RealFeatures,
     seed: int = 0,
-    judges: Sequence[ImageNetJudge] = (),
+    judges: Sequence[Judge] = (),
     perceptual: Sequence[PerceptualNetwork] = (),
 ) -> dict[str, Any]:
     """Figures of real test images by the judges of the translations.
@@ -67,14 +67,14 @@ def evaluate_real(
       classifier: judges.
       real: its view of `dataset`.
       seed: of the resamples.
-      judges: networks trained on ImageNet, whose figures are added.
+      judges: networks trained elsewhere, whose figures are added.
       perceptual: networks that measure diversity beside the classifier.
 
     Returns:
       {"metrics": records by name, "seconds": float}: accuracy, f1, exact_match, classifier_score,
       frechet_classifier_distance and kernel_classifier_distance to real training images (the floor of what a model
       can reach), classifier_feature_pair_distance and the like of other networks, and those of
-      `ImageNetJudge.real_records`.
+      `real_records` of the judges.
     """
     started = time.perf_counter()
     decided = classifier.decide(real.test_scores)

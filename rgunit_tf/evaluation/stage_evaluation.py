@@ -20,20 +20,19 @@ from rgunit_tf.evaluation.avatar_truth import avatar_counterfactuals
 from rgunit_tf.evaluation.diversity import evaluate_diversity
 from rgunit_tf.evaluation.figures.stage import draw_retrieval, draw_translator
 from rgunit_tf.evaluation.guidance import evaluate_guidance
+from rgunit_tf.evaluation.judge import networks as judge_networks
 from rgunit_tf.evaluation.judge.classifier_training import load_or_train, recipe_of
-from rgunit_tf.evaluation.judge.imagenet import ImageNetJudge
 from rgunit_tf.evaluation.metrics import lpips
 from rgunit_tf.evaluation.metrics.perceptual import PerceptualNetwork
 from rgunit_tf.evaluation.real_images import RealFeatures, evaluate_real
 from rgunit_tf.evaluation.retrieval import evaluate_retrieval
 from rgunit_tf.evaluation.translation import evaluate_translation
-from rgunit_tf.pretrained import efficientnet as efficientnet_network
-from rgunit_tf.pretrained import inception as inception_network
 from rgunit_tf.runs import finished
 
 if TYPE_CHECKING:
     from rgunit_tf.data import Dataset
     from rgunit_tf.evaluation.judge.attribute_classifier import AttributeClassifier
+    from rgunit_tf.evaluation.judge.networks import Judge
     from rgunit_tf.evaluation.metrics.counterfactual import Counterfactuals
     from rgunit_tf.retrieval import Gallery
     from rgunit_tf.runs.workdir import Workdir
@@ -52,7 +51,7 @@ def evaluate_stage(
     real: RealFeatures | None = None,
     gallery: Gallery | None = None,
     figure_folder: pathlib.Path | None = None,
-    judges: Sequence[ImageNetJudge] = (),
+    judges: Sequence[Judge] = (),
     perceptual: Sequence[PerceptualNetwork] = (),
 ) -> dict[str, Any]:
     """Measures one trained model and draws its pictures.
@@ -66,7 +65,7 @@ def evaluate_stage(
       real: features of real images, shared between stages.
       gallery: of a retrieval model.
       figure_folder: where pictures go; None draws none.
-      judges: networks trained on ImageNet, whose figures are added (FID, KID, Inception Score).
+      judges: networks trained elsewhere, whose figures are added (FID, KID, Inception Score, identity).
       perceptual: networks that measure diversity beside the classifier, such as LPIPS.
 
     Returns:
@@ -98,6 +97,7 @@ def evaluate_workdir(
     architecture: str = "auto",
     inception: str = "auto",
     efficientnet: str = "auto",
+    judge_weights: str = "auto",
     lpips_weights: str = "auto",
     lpips_backbone: str = "auto",
 ) -> dict[str, Any]:
@@ -118,6 +118,7 @@ def evaluate_workdir(
       architecture: of the workdir's own judge: `small`, `resnet50`, or `auto`, by the size of the images.
       inception: network of FID, KID and Inception Score, see `inception.load`.
       efficientnet: network of further distances to real images, see `efficientnet.load`.
+      judge_weights: networks that no training looks at, see `judge_weights.load`.
       lpips_weights: of LPIPS, see `lpips.load`.
       lpips_backbone: the VGG16 under them, see `lpips.load`.
 
@@ -136,14 +137,15 @@ def evaluate_workdir(
     if not len(dataset.test):
         raise UserError("the data has no test images; give config.data.test_images or a test partition")
     # Named files first: a mistake in them is told before minutes of work.
-    networks = [inception_network.load(inception), efficientnet_network.load(efficientnet)]
+    networks = judge_networks.load(inception, efficientnet, judge_weights)
     perceptual = [network for network in [lpips.load(lpips_weights, lpips_backbone)] if network]
     if classifier is None:
         classifier = load_or_train(cache / "classifier", dataset, **recipe_of(architecture, dataset.test.image_size))
     classifier.check_fits(dataset)
     truth = avatar_counterfactuals(dataset, cache / "counterfactuals")
     real = RealFeatures.of(dataset, classifier, seed)
-    judges = [ImageNetJudge(network, dataset, seed, cache / "imagenet") for network in networks if network]
+    seen = judge_networks.seen_in_training(workdir.config, networks)
+    judges = judge_networks.judges_of(networks, dataset, seed, cache / "imagenet", seen)
     evaluated = {}
     for name in names:
         logging.info("evaluating %s on %d test images", name, len(dataset.test))

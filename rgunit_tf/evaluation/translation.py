@@ -23,7 +23,7 @@ from rgunit_tf.evaluation.real_images import REAL_TRAINING, RealFeatures
 if TYPE_CHECKING:
     from rgunit_tf.data import Dataset
     from rgunit_tf.evaluation.judge.attribute_classifier import AttributeClassifier
-    from rgunit_tf.evaluation.judge.imagenet import ImageNetJudge
+    from rgunit_tf.evaluation.judge.networks import Judge
 
 
 def evaluate_translation(
@@ -33,7 +33,7 @@ def evaluate_translation(
     counterfactuals: Counterfactuals | None = None,
     seed: int = 0,
     real: RealFeatures | None = None,
-    judges: Sequence[ImageNetJudge] = (),
+    judges: Sequence[Judge] = (),
 ) -> dict[str, dict[str, Any]]:
     """Every figure of a translation or guided model; one translation of each test image.
 
@@ -44,13 +44,13 @@ def evaluate_translation(
       counterfactuals: draws the truth; without it those figures are left out.
       seed: of targets, styles and resamples.
       real: features of real images, from an earlier call with the same data and classifier.
-      judges: networks trained on ImageNet, whose figures are added (FID, KID, Inception Score).
+      judges: networks trained elsewhere, whose figures are added (FID, KID, Inception Score, identity).
 
     Returns:
-      Records (see `measurement`) by name: accuracy, f1, changed_accuracy (each also as `<name>/<attribute>`),
-      exact_match, classifier_score, counterfactual_*, frechet_classifier_distance with its floor_ (real test against
-      real training images) and frechet_over_floor, kernel_classifier_distance, mask, change, and
-      those of `ImageNetJudge.records`.
+      Records (see `measurement`) by name: accuracy, f1, changed_accuracy, kept_accuracy (each also as
+      `<name>/<attribute>`), exact_match, classifier_score, counterfactual_*, frechet_classifier_distance with its
+      floor_ (real test against real training images) and frechet_over_floor, kernel_classifier_distance, mask, change,
+      change_inside_mask, color_shift, and those of `ImageNetJudge.records` and `FaceJudge.records`.
     """
     real = real or RealFeatures.of(dataset, classifier, seed)
     kept = collect(model, dataset, classifier, counterfactuals, seed, judges)
@@ -62,7 +62,7 @@ def evaluate_translation(
     if counterfactuals is not None:
         records.update(counterfactual_records.records(kept.columns, seed))
     for network, views in zip(judges, kept.views, strict=True):
-        records.update(network.records(views))
+        records.update(network.records(views, kept.targets))
     return records
 
 
@@ -74,7 +74,7 @@ def _attribute_records(
     decided, schema, words = classifier.decide(scores), classifier.schema, classifier.name
     return {
         **accuracy_records.accuracy_records(decided, kept.targets, schema.names, words, seed),
-        **accuracy_records.changed_accuracy_records(decided, kept.targets, labels, schema.names, words, seed),
+        **accuracy_records.changed_and_kept_records(decided, kept.targets, labels, schema.names, words, seed),
         "classifier_score": classifier_score.record(scores, dataset.train.labels, schema, words, seed),
     }
 
@@ -111,12 +111,27 @@ def _other_records(kept: Collected, seed: int) -> dict[str, dict[str, Any]]:
     for name, meaning in (
         ("mask", "mean attention mask, 0..1"),
         ("change", "mean L1 distance to the input, grey levels 0..255"),
+        ("color_shift", "mean |R - G| + |G - B| of the translation less that of the input, grey levels"),
     ):
         started, values = time.perf_counter(), kept.columns[name]
         interval = bootstrap.mean_interval(values, seed)
         records[name] = measurement(values.mean(), interval, len(values), meaning, seed, started)
+    records["change_inside_mask"] = _inside(kept.columns["change_inside"], kept.columns["change"], seed)
     count, words = len(kept.targets), "translation and judgement together"
     records["images_per_second"] = measurement(
         count / kept.seconds, None, count, words, seed, time.perf_counter() - kept.seconds
     )
     return records
+
+
+def _inside(inside: np.ndarray, change: np.ndarray, seed: int) -> dict[str, Any]:
+    """Mean mask over the change; undefined where no image changes."""
+    started = time.perf_counter()
+    return measurement(
+        inside.sum() / change.sum() if change.any() else float("nan"),
+        bootstrap.ratio_interval(inside, change, seed),
+        len(change),
+        "L1 distance to the input weighted by the attention mask, over that everywhere, 0..1",
+        seed,
+        started,
+    )

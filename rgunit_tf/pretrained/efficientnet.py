@@ -60,8 +60,10 @@ class EfficientNet:
       batch_size: images at once.
     """
 
+    key = "efficientnet"
     to_inputs = None
     to_train = ("frechet_efficientnet_distance", "kernel_efficientnet_distance")
+    identity = None
 
     def __init__(self, stem: Layer, blocks: list[list[Layer]], name: str, batch_size: int = 64):
         self.name = name

@@ -84,12 +84,14 @@ def test_the_main_figures_are_printed(run, capsys, monkeypatch):
         "--classifier=resnet50",
         "--inception=none",
         "--efficientnet=given.pth",
+        "--judges=given.npz",
     ]
     assert launcher.call(evaluate.main, arguments) == 0
     networks = {
         "architecture": "resnet50",
         "inception": "none",
         "efficientnet": "given.pth",
+        "judge_weights": "given.npz",
         "lpips_weights": "auto",
         "lpips_backbone": "auto",
     }

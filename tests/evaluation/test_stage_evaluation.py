@@ -43,6 +43,7 @@ def short_training(monkeypatch, tmp_path):
     # No network that happens to lie on this machine.
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setenv("RGUNIT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setitem(classifier_training.RECIPE, "width", 4)
     monkeypatch.setitem(classifier_training.RECIPE, "steps", 20)
     monkeypatch.setitem(classifier_training.RECIPE, "batch_size", 16)

@@ -20,6 +20,9 @@ def headline(records, classifier):
         "floor": records["floor_frechet_classifier_distance"]["value"],
         "mask": records["mask"]["value"],
         "change": records["change"]["value"],
+        "kept_accuracy_mean": records["kept_accuracy"]["value"],
+        "color_shift": records["color_shift"]["value"],
+        "change_inside_mask": records["change_inside_mask"]["value"],
     }
 
 
@@ -34,14 +37,16 @@ def verdicts(fake_model, drawn, classifier, truth):
 def test_a_perfect_model_is_accurate_true_and_near_real_images(verdicts):
     perfect = verdicts["perfect"]
     assert perfect["accuracy_mean"] >= 0.97 and perfect["changed_accuracy_mean"] >= 0.95
-    assert perfect["counterfactual_ratio"] == pytest.approx(0.0, abs=1e-6)
+    assert perfect["counterfactual_ratio"] == pytest.approx(0.0, abs=1e-6) and perfect["kept_accuracy_mean"] >= 0.95
+    assert perfect["change_inside_mask"] == pytest.approx(1.0), "the mask is 1 everywhere"
     assert perfect["frechet"] < 3 * perfect["floor"]
 
 
 def test_copying_is_at_ratio_one_and_changes_nothing(verdicts):
     copy = verdicts["copy"]
     assert copy["counterfactual_ratio"] == pytest.approx(1.0)
-    assert copy["changed_accuracy_mean"] < 0.05 and copy["change"] == 0.0
+    assert copy["changed_accuracy_mean"] < 0.05 and copy["change"] == 0.0 and copy["kept_accuracy_mean"] >= 0.95
+    assert copy["color_shift"] == 0.0 and copy["change_inside_mask"] is None, "nothing changes"
     assert copy["accuracy_mean"] < verdicts["perfect"]["accuracy_mean"]
     assert copy["frechet"] == pytest.approx(copy["floor"], rel=1e-3), "copies are the real test images"
 
@@ -57,7 +62,7 @@ def test_records_say_what_they_are(fake_model, drawn, classifier, truth):
     json.dumps(records, allow_nan=False)
     for name, record in records.items():
         assert record["seed"] == 3 and record["computed_with"], name
-        assert record["images"] == len(drawn.test) or name.startswith("changed_accuracy/"), name
+        assert record["images"] == len(drawn.test) or name.startswith(("changed_accuracy/", "kept_accuracy")), name
         if record["interval"] is not None:
             assert record["interval"][0] - 1e-9 <= record["value"] <= record["interval"][1] + 1e-9, name
     assert not any("fid" in name.lower() for name in records), "these features are not Inception's"

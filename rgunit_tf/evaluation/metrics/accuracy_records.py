@@ -44,17 +44,20 @@ def mean_accuracy_record(decided: np.ndarray, wanted: np.ndarray, words: str, se
     return _record(right, np.ones(right.shape), np.ones(len(right), bool), words, seed)
 
 
-def changed_accuracy_records(
+def changed_and_kept_records(
     decided: np.ndarray, wanted: np.ndarray, before: np.ndarray, names: Sequence[str], words: str, seed: int
 ) -> dict[str, dict[str, Any]]:
-    """Records `changed_accuracy` and `changed_accuracy/<attribute>`; see `accuracy.changed_accuracy`.
+    """Records `changed_accuracy` and `kept_accuracy`, each also as `<name>/<attribute>`; see `accuracy`.
 
-    Their images are those whose translation had to change the attribute, or any attribute.
+    Their images are those whose translation had to change, or to keep, the attribute, or any attribute.
     """
+    right = (decided > 0.5) == (wanted > 0.5)
     changed = (wanted > 0.5) != (before > 0.5)
-    right = changed & ((decided > 0.5) == (wanted > 0.5))
-    meaning = "accuracy where the translation had to change the attribute"
-    return _by_attribute("changed_accuracy", meaning, right, changed, changed, names, words, seed)
+    records = {}
+    for name, verb, asked in (("changed", "change", changed), ("kept", "keep", ~changed)):
+        meaning = f"accuracy where the translation had to {verb} the attribute"
+        records.update(_by_attribute(f"{name}_accuracy", meaning, right & asked, asked, asked, names, words, seed))
+    return records
 
 
 def _by_attribute(

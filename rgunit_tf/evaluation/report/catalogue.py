@@ -55,38 +55,60 @@ def _with_other_neighbors(change: str, words: str) -> tuple[Metric, ...]:
     )
 
 
+_COPY = "copying the input scores 1"
+_ELSEWHERE = "trained elsewhere; no training looks at it"
+_IMAGENET = "Frechet distance, ImageNet features"
 _GREY_LEVELS = "grey levels, 0 to 255"
 _IN_VGG = "in VGG16's features, not LPIPS"
 _SEVERAL = "Diversity of several translations"
 _TO_TRUTH = "L1 to the truth, over the input's"
 _ALL = (
-    Metric("accuracy", "Accuracy of the attributes", 1, tile=2, by_attribute="Accuracy", column="ACC", scale=100.0),
+    Metric("accuracy", "Accuracy of the attributes", 1, tile=9, by_attribute="Accuracy", column="ACC", scale=100.0),
     Metric(
         "changed_accuracy",
         "Accuracy of those that had to change",
         1,
         "copying the input scores 0",
-        tile=1,
+        tile=2,
         by_attribute="Where it had to change",
     ),
+    Metric("kept_accuracy", "Accuracy of those that had to stay", 1, by_attribute="Where it had to stay"),
+    Metric("face_accuracy", "Accuracy of the attributes, by faces' networks", 1, _ELSEWHERE),
+    Metric(
+        "face_changed_accuracy",
+        "Accuracy of those that had to change, by faces' networks",
+        1,
+        _ELSEWHERE,
+        tile=1,
+        by_attribute="Where it had to change, by faces' networks",
+    ),
+    Metric(
+        "face_kept_accuracy",
+        "Accuracy of those that had to stay, by faces' networks",
+        1,
+        _ELSEWHERE,
+        by_attribute="Where it had to stay, by faces' networks",
+    ),
+    Metric("face_identity_rank1", "Faces nearest to their own input", 1, f"{_ELSEWHERE}; {_COPY}", tile=3),
+    Metric("identity_rank1", "Translations nearest to their own input", 1, f"{_ELSEWHERE}; {_COPY}", tile=5),
     Metric("exact_match", "All attributes right", 1, console=False),
     Metric("f1", "F1 of the attributes", 1, by_attribute="F1"),
     Metric(
         "counterfactual_l1_ratio",
         _TO_TRUTH,
         -1,
-        "copying the input scores 1",
-        tile=3,
+        _COPY,
+        tile=4,
         column="L1 to the truth / input's",
     ),
     Metric("counterfactual_l1", "L1 to the truth", -1, _GREY_LEVELS, console=False),
     Metric("counterfactual_ssim", "SSIM to the truth", 1),
-    Metric("fid", "FID", -1, "Frechet distance of Inception-v3's features", tile=4, column="FID"),
+    Metric("fid", "FID", -1, "Frechet distance of Inception-v3's features", tile=6, column="FID"),
     Metric("fid_to_train", "FID to the training images", -1),
     Metric("kid", "KID", -1, "kernel distance of Inception-v3's features"),
     Metric("kid_to_train", "KID to the training images", -1, console=False),
     Metric("inception_score", "Inception Score", 1, column="IS"),
-    Metric("frechet_over_floor", "Frechet distance, over the floor", -1, "real images score 1", tile=5),
+    Metric("frechet_over_floor", "Frechet distance, over the floor", -1, "real images score 1", tile=8),
     Metric(
         "frechet_classifier_distance",
         "Frechet distance of the classifier's features",
@@ -99,11 +121,26 @@ _ALL = (
         "kernel_classifier_distance", "Kernel distance of the classifier's features", -1, "not the KID", console=False
     ),
     Metric(
+        "frechet_mobilenet_distance",
+        "Frechet distance of MobileNet's features",
+        -1,
+        f"{_ELSEWHERE}; not the FID",
+        tile=7,
+        column=_IMAGENET,
+    ),
+    Metric(
+        "kernel_mobilenet_distance",
+        "Kernel distance of MobileNet's features",
+        -1,
+        f"{_ELSEWHERE}; not the KID",
+        console=False,
+    ),
+    Metric(
         "frechet_efficientnet_distance",
         "Frechet distance of EfficientNet's features",
         -1,
         "trained on ImageNet; not the FID",
-        column="Frechet distance, ImageNet features",
+        column=_IMAGENET,
     ),
     Metric(
         "kernel_efficientnet_distance",
@@ -119,9 +156,9 @@ _ALL = (
     Metric("vgg16_diversity", _SEVERAL, 1, _IN_VGG),
     Metric("keras_vgg16_diversity", _SEVERAL, 1, _IN_VGG),
     Metric("classifier_feature_diversity", _SEVERAL, 1, "in the classifier's features", column="LPIPS"),
-    Metric("precision_at_10/attributes", "P@10, attributes asked for", 1, tile=7, column="Attributes"),
+    Metric("precision_at_10/attributes", "P@10, attributes asked for", 1, tile=11, column="Attributes"),
     Metric("precision_at_10/content", "P@10, content of the query", 1, column="Content"),
-    Metric("precision_at_10/average", "P@10, average", 1, tile=6, column="Average score"),
+    Metric("precision_at_10/average", "P@10, average", 1, tile=10, column="Average score"),
     Metric(f"{RANDOM_PREFIX}precision_at_10/average", "P@10, average, of random images", 1),
     Metric("recall_at_10", "Neighbours that the index finds", 1),
     Metric("counterfactual_rank", "Rank of the true counterfactual", -1, "median"),
@@ -129,6 +166,8 @@ _ALL = (
     *_with_other_neighbors("swapped_neighbors", "Another image's neighbours"),
     *_with_other_neighbors("no_neighbors", "No neighbours"),
     Metric("change", "L1 between input and translation", 0, _GREY_LEVELS, console=False),
+    Metric("color_shift", "Colour that translations add", 0, f"{_GREY_LEVELS}; 0: as colourful as the input"),
+    Metric("change_inside_mask", "Mean attention mask over what changes", 0, "1: all that changes lies inside"),
     Metric("mask", "Mean attention mask", 0, "1: every pixel is replaced"),
     Metric("images_per_second", "Images a second", 0, "translated and judged", console=False),
 )

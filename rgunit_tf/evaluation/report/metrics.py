@@ -21,6 +21,7 @@ from rgunit_tf.evaluation.report.html import details, element, join, table, word
 
 MOST_TILES = 5
 RETRIEVAL = "retrieval"
+SEEN = "no judgement: training saw this network"
 UNDEFINED = "undefined"
 
 Metrics = Mapping[str, Any]
@@ -45,6 +46,8 @@ def value(record: Metrics | None) -> Markup:
     if interval:
         low, high = (number(bound) for bound in interval)
         shown.append(element("span", f"{low} – {high}", class_="interval"))
+    if record.get("seen_in_training"):
+        shown.append(element("small", SEEN))
     return element("span", *shown, class_="value", title=described(record))
 
 
@@ -87,7 +90,7 @@ def tiles(report: Metrics) -> Markup:
     for metric in catalogue.tiles():
         for stage in reversed(stages):
             record = stages[stage].get("metrics", {}).get(metric.name)
-            if record and record.get("value") is not None:
+            if record and record.get("value") is not None and not record.get("seen_in_training"):
                 note = "; ".join(filter(None, (f"{words(stage)} stage", metric.hint)))
                 shown.append(
                     element(

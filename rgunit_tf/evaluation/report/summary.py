@@ -26,5 +26,8 @@ def lines(report: dict[str, Any]) -> list[str]:
         metrics = result["metrics"]
         for name, metric in CATALOGUE.items():
             if metric.console and name in metrics:
-                text.append(f"{stage:<12} {name:<36} {headline(metrics[name])}  ({metrics[name]['images']} images)")
+                told = f"{metrics[name]['images']} images"
+                if metrics[name].get("seen_in_training"):
+                    told += "; no judgement: training saw this network"
+                text.append(f"{stage:<12} {name:<36} {headline(metrics[name])}  ({told})")
     return text

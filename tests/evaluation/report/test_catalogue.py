@@ -40,3 +40,14 @@ def test_a_column_of_the_tables_lists_the_papers_own_metric_first():
     assert [metric.name for metric in catalogue.column("FID")] == ["fid", "frechet_classifier_distance"]
     assert [metric.name for metric in catalogue.column("IS")] == ["inception_score", "classifier_score"]
     assert [metric.name for metric in catalogue.column("LPIPS")] == ["lpips", "classifier_feature_diversity"]
+
+
+def test_what_training_saw_is_marked_and_never_a_headline():
+    seen = {**RECORD, "seen_in_training": True}
+    report = {**REPORT, "stages": {"guided": {"metrics": {"frechet_mobilenet_distance": seen, "accuracy": RECORD}}}}
+    told = "no judgement: training saw this network"
+    (line,) = [line for line in summary.lines(report) if "frechet_mobilenet_distance" in line]
+    assert line.endswith(f"(12 images; {told})")
+    tiles = report_metrics.tiles(report)
+    assert "MobileNet" not in tiles and CATALOGUE["accuracy"].heading in tiles
+    assert told in report_metrics.main_tables(report, ()) and told in report_metrics.every_figure(report)
