@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from rgunit_tf import atomic, data
+from rgunit_tf import atomic, cache, data
 from rgunit_tf.benchmarks.timing import Recorder, interleaved, matmul_peak, peak_memory_mib
-from rgunit_tf.data import Dataset, Split, decode_cache
+from rgunit_tf.data import Dataset, Split
 from rgunit_tf.evaluation.metrics.precision_at_k import recall_at_k
 from rgunit_tf.evaluation.outputs.neighbors import embed_queries
 from rgunit_tf.evaluation.outputs.translated import draw_targets
@@ -104,7 +104,7 @@ def _embeddings(count: int, workdir: str | None) -> tuple[np.ndarray, np.ndarray
 def _kept(count: int | str) -> pathlib.Path:
     """Where the embeddings of the short training are kept."""
     steps = "-".join(map(str, TRAINING_STEPS.values()))
-    return decode_cache.user_folder() / "bench" / f"embeddings-{steps}-{count}.npz"
+    return cache.user_folder() / "bench" / f"embeddings-{steps}-{count}.npz"
 
 
 def _count(file: pathlib.Path) -> int:

@@ -103,13 +103,14 @@ def avatar_width(image_size: int) -> int:
 
 def _drawn_avatars(settings: dict[str, Any]) -> str:
     """Folder of the avatars, which are drawn if they are not there."""
-    from rgunit_tf.data import avatars, decode_cache
+    from rgunit_tf import cache
+    from rgunit_tf.data import avatars
 
     number, seed, width = settings["num_images"], settings["seed"], avatar_width(settings["image_size"])
     root = settings["root"]
     if not root:
         larger = f"-{width}" if width > 178 else ""
-        root = os.fspath(decode_cache.user_folder() / f"data/avatars-{number}-{seed}{larger}")
+        root = os.fspath(cache.user_folder() / f"data/avatars-{number}-{seed}{larger}")
     root = os.path.expanduser(root)
     avatars.draw_dataset(root, number, size=width, seed=seed)
     return root

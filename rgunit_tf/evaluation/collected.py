@@ -30,7 +30,8 @@ class Collected:
     Attributes:
       targets: label vectors asked for, float32 [N, K].
       columns: numbers of each image: `scores` [N, K] and `features` [N, F] of the classifier, `mask`, `change`,
-        `change_inside` (weighted by the mask) and `color_shift` [N], and, where the truth was drawn, `l1`, `l1_input`, `ssim` and `ssim_input` [N] to it.
+        `change_inside` (weighted by the mask) and `color_shift` [N], and, where the truth was drawn, `l1`, `l1_input`,
+        `ssim` and `ssim_input` [N] to it.
       views: what each of the judges saw, in parts.
       seconds: that it took to translate and to judge.
     """

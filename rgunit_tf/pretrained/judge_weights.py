@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from absl import logging
 
-from rgunit_tf.data.decode_cache import user_folder
+from rgunit_tf.cache import user_folder
 from rgunit_tf.errors import UserError
 from rgunit_tf.pretrained import faces, mobilenet_v2
 
