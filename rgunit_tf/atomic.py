@@ -7,7 +7,9 @@ being written.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
+import hashlib
 import json
 import os
 import pathlib
@@ -19,12 +21,29 @@ from typing import Any
 from rgunit_tf.errors import RunError
 
 
-def _sync(path: pathlib.Path) -> None:
+def _sync(path: str | os.PathLike) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _sync_folder(path: str | os.PathLike) -> None:
+    """Writes down which names a folder holds; some file systems of networks have no such call."""
+    try:
+        _sync(path)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+
+
+def _sync_below(folder: pathlib.Path) -> None:
+    """Files first, then the folders that name them, `folder` last."""
+    for parent, _, files in os.walk(folder, topdown=False):
+        for name in files:
+            _sync(os.path.join(parent, name))
+        _sync_folder(parent)
 
 
 @contextlib.contextmanager
@@ -55,6 +74,8 @@ def path(final: str | os.PathLike) -> Iterator[pathlib.Path]:
 def directory(final: str | os.PathLike) -> Iterator[pathlib.Path]:
     """Yields a temporary folder beside `final`; renames it to `final` if the block succeeds.
 
+    All that is in it is on the disk before it has its final name, also where the machine loses its power.
+
     Raises:
       FileExistsError: `final` exists already; a published folder is never written over.
       RunError: the temporary folder was deleted by somebody else meanwhile.
@@ -70,7 +91,9 @@ def directory(final: str | os.PathLike) -> Iterator[pathlib.Path]:
             # What is written to a folder that is gone makes another one, which holds that file alone.
             if not _is_there(temporary, descriptor):
                 raise FileNotFoundError(temporary)
+            _sync_below(temporary)
             os.rename(temporary, final)
+            _sync_folder(final.parent)
         except Exception as error:
             if _is_there(temporary, descriptor):
                 raise
@@ -130,6 +153,15 @@ def write_json(final: str | os.PathLike, value: Any) -> None:
     """Writes `value` as indented JSON, whole or not at all."""
     with path(final) as temporary:
         temporary.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def checksum(file: str | os.PathLike) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    digest = hashlib.sha256()
+    with open(file, "rb") as opened:
+        while block := opened.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _umask() -> int:

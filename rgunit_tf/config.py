@@ -59,7 +59,7 @@ SETTINGS: dict[str, dict[str, Setting]] = {
         "retrieval_source": Setting(
             "train",
             "images the gallery holds: `train` (the labelled ones), `all` (every training "
-            "image, those without label too), or a folder of unlabelled images",
+            "image, those without label too), a folder of unlabelled images, or one that bin/prepare wrote",
         ),
         "flip": Setting(True, "mirror training images at random"),
         "crop": Setting(

@@ -10,7 +10,7 @@ from typing import TypeVar
 import tensorflow as tf
 
 from rgunit_tf import cluster
-from rgunit_tf.errors import UserError
+from rgunit_tf.errors import RunError, UserError
 
 T = TypeVar("T")
 
@@ -40,22 +40,39 @@ def make_strategy(name: str = "auto") -> tf.distribute.Strategy:
 
 def barrier() -> None:
     """Returns once every worker is here; at once where there is one."""
-    if cluster.workers() > 1:
-        strategy = _strategy("multi_worker")
+    _all_well(True)
 
-        def meet() -> tf.Tensor:
-            return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, tf.constant(1.0))
 
-        tf.function(lambda: strategy.run(meet))()
+def _all_well(well: bool) -> bool:
+    """Meets the other workers; whether all of them came with `well`."""
+    if cluster.workers() == 1:
+        return well
+    strategy = _strategy("multi_worker")
+
+    def meet() -> tf.Tensor:
+        failed = tf.constant(0.0 if well else 1.0)
+        return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, failed)
+
+    failures = strategy.experimental_local_results(tf.function(lambda: strategy.run(meet))())
+    return float(failures[0]) == 0.0
 
 
 def chief_first(make: Callable[[], T]) -> T:
-    """What `make` gives: the chief calls it, and the other workers once the chief is done, to find what it wrote."""
+    """What `make` gives: the chief calls it, and the other workers once the chief is done, to find what it wrote.
+
+    Raises:
+      RunError: in the other workers, where the chief failed; there it is the error that `make` raised.
+    """
     if cluster.is_chief():
-        result = make()
+        try:
+            result = make()
+        except Exception:
+            _all_well(False)
+            raise
         barrier()
         return result
-    barrier()
+    if not _all_well(True):
+        raise RunError("the chief failed at what all workers wait for; see what it says, then start all of them again")
     return make()
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
 from rgunit_tf import atomic
+from rgunit_tf.names import printable
 
 # Small images are shown at about this size, so that a face of 32 pixels can be judged by eye.
 CELL = 128
@@ -45,7 +46,7 @@ def _resample(image: np.ndarray, scale: float) -> Image.Image:
 def _wrap(title: str, width: int, font: ImageFont.ImageFont) -> list[str]:
     """Breaks a title into lines that fit `width` pixels; a word too long for a line is cut."""
     letters = max(4, int(width / max(font.getlength("n"), 1)))
-    return textwrap.wrap(" ".join(title.replace(",", ", ").replace("_", " ").split()), letters) or [""]
+    return textwrap.wrap(printable(" ".join(title.replace(",", ", ").replace("_", " ").split())), letters) or [""]
 
 
 def whole_scale(rows: Sequence[Sequence[np.ndarray | None]]) -> int:

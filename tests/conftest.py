@@ -14,7 +14,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # Several test processes share one GPU where there is one.
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
-pytest_plugins = ("tests.small_models", "tests.drawn_faces")
+pytest_plugins = ("tests.small_models", "tests.drawn_faces", "tests.small_exports")
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SOAK = ROOT / "tests" / "soak"

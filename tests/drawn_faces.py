@@ -77,7 +77,7 @@ def classifier(drawn, tmp_path_factory: pytest.TempPathFactory):
 
 
 @pytest.fixture(scope="session")
-def seeded() -> types.ModuleType:
+def seeded_weights() -> types.ModuleType:
     """Weights and images that the recorded values were made with."""
     spec = importlib.util.spec_from_file_location(
         "seeded", pathlib.Path(__file__).parent / "pretrained/recorded/seeded.py"

@@ -1,8 +1,10 @@
+import errno
 import json
 import os
 import pathlib
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -115,5 +117,67 @@ def test_a_folder_deleted_meanwhile_is_not_published_with_what_came_after(tmp_pa
             atomic.write_json(temporary / "deep" / "last.json", 2)
 
     with pytest.raises(RunError, match=r"folder was deleted while it was written; give the same command again"):
+        write()
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.fixture
+def synced(monkeypatch):
+    """Inodes in the order in which they are written to the disk, and what is published: (what it is, its inode)."""
+    events = []
+    fsync, rename = os.fsync, os.rename
+
+    def recording_fsync(descriptor):
+        fsync(descriptor)
+        events.append(("synced", os.fstat(descriptor).st_ino))
+
+    def recording_rename(source, target):
+        events.append(("published", os.stat(source).st_ino))
+        rename(source, target)
+
+    monkeypatch.setattr(os, "fsync", recording_fsync)
+    monkeypatch.setattr(os, "rename", recording_rename)
+    return events
+
+
+def test_a_folder_is_on_the_disk_before_it_has_its_name(tmp_path, synced):
+    final = tmp_path / "folder"
+    with atomic.directory(final) as temporary:
+        (temporary / "deep").mkdir()
+        (temporary / "deep" / "weights").write_text("1")
+        (temporary / "stage.json").write_text("{}")
+    inode = {name: (tmp_path / name).stat().st_ino for name in ("folder/deep/weights", "folder/deep", "folder", "")}
+    order = [synced.index(("synced", number)) for number in inode.values()]
+    assert order == sorted(order), "files, then the folders that name them, then the folder that names it"
+    published = synced.index(("published", inode["folder"]))
+    assert order[2] < published < order[3]
+    assert synced.index(("synced", (final / "stage.json").stat().st_ino)) < order[2]
+
+
+def test_a_file_system_that_cannot_write_down_folders(tmp_path, monkeypatch):
+    fsync = os.fsync
+
+    def of_files_alone(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", of_files_alone)
+    with atomic.directory(tmp_path / "folder") as temporary:
+        (temporary / "file").write_text("1")
+    assert (tmp_path / "folder" / "file").exists()
+
+
+def test_a_file_that_does_not_reach_the_disk_is_not_published(tmp_path, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+
+    def write():
+        with atomic.directory(tmp_path / "folder") as temporary:
+            (temporary / "file").write_text("1")
+
+    with pytest.raises(OSError, match="No space left"):
         write()
     assert os.listdir(tmp_path) == []

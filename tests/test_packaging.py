@@ -36,6 +36,17 @@ def test_every_package_of_the_repository_is_listed(setup, root):
     assert found | {"rgunit_tf.configs"} == set(listed(setup, "options", "packages"))
 
 
+def test_files_that_are_no_code_are_installed(root, monkeypatch):
+    setuptools = pytest.importorskip("setuptools")
+    monkeypatch.chdir(root)
+    distribution = setuptools.Distribution()
+    distribution.parse_config_files(["setup.cfg"])
+    build = distribution.get_command_obj("build_py")
+    build.ensure_finalized()
+    installed = {f"{source}/{name}" for _, source, _, names in build.data_files for name in names}
+    assert {"rgunit_tf/evaluation/report/style.css", "rgunit_tf/demo/static/demo.css"} <= installed
+
+
 def test_every_command_has_an_entry_point_and_a_launcher(setup, root):
     entries = dict(line.split(" = ") for line in listed(setup, "options.entry_points", "console_scripts"))
     scripts = {path.name for path in (root / "bin").iterdir() if not path.name.startswith(".")} - {"test"}

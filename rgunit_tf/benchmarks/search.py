@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from rgunit_tf import atomic, data
+from rgunit_tf import atomic, cache, data
 from rgunit_tf.benchmarks.timing import Recorder, interleaved, matmul_peak, peak_memory_mib
-from rgunit_tf.data import Dataset, Split, decode_cache
+from rgunit_tf.data import Dataset, Split
 from rgunit_tf.evaluation.metrics.precision_at_k import recall_at_k
-from rgunit_tf.evaluation.retrieval import embed_queries
-from rgunit_tf.evaluation.translated import draw_targets
+from rgunit_tf.evaluation.outputs.neighbors import embed_queries
+from rgunit_tf.evaluation.outputs.translated import draw_targets
 from rgunit_tf.retrieval import ScannIndex, make_index
 from rgunit_tf.stages.retrieval import RetrievalModel
 from rgunit_tf.stages.translation import TranslationModel
@@ -84,10 +84,11 @@ def retrieval(
 def _embeddings(count: int, workdir: str | None) -> tuple[np.ndarray, np.ndarray, float | None]:
     """Embeddings [count, D], queries [Q, D] and the seconds it took; those of the short training are kept on disk."""
     if workdir:
+        from rgunit_tf.runs import finished
         from rgunit_tf.runs.workdir import Workdir
 
         run = Workdir(workdir)
-        return _embed(run.load_stage("retrieval"), run.dataset(), count)
+        return _embed(finished.load(run, "retrieval"), finished.load_dataset(run), count)
     # The first of many embeddings are those of a smaller gallery.
     kept = _kept("*")
     for file in sorted(kept.parent.glob(kept.name), key=_count):
@@ -103,7 +104,7 @@ def _embeddings(count: int, workdir: str | None) -> tuple[np.ndarray, np.ndarray
 def _kept(count: int | str) -> pathlib.Path:
     """Where the embeddings of the short training are kept."""
     steps = "-".join(map(str, TRAINING_STEPS.values()))
-    return decode_cache.user_folder() / "bench" / f"embeddings-{steps}-{count}.npz"
+    return cache.user_folder() / "bench" / f"embeddings-{steps}-{count}.npz"
 
 
 def _count(file: pathlib.Path) -> int:

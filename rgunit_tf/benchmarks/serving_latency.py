@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from rgunit_tf import pixels
 from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.retrieval.gallery import Gallery
-from rgunit_tf.retrieval.index import Index, make_index
+from rgunit_tf.retrieval.index import Index
+from rgunit_tf.retrieval.indexes import make_index
 from rgunit_tf.serving.export import export
 from rgunit_tf.serving.signatures import StageGraph
 from rgunit_tf.stages.guided import GuidedModel
@@ -72,7 +74,7 @@ def measure(
         input_signature=[tf.TensorSpec([None, image_size, image_size, 3], tf.uint8), _ATTRIBUTES], autograph=False
     )
     def keras(images: tf.Tensor, attributes: tf.Tensor) -> Any:
-        return guided.translate_with_style(tf.cast(images, tf.float32) / 127.5 - 1.0, guided.prior.mean(attributes))
+        return guided.translate_with_style(pixels.to_float(images), guided.prior.mean(attributes))
 
     with tempfile.TemporaryDirectory() as folder:
         served = tf.saved_model.load(str(export(guided, folder)))

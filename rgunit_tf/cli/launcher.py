@@ -18,6 +18,7 @@ from rgunit_tf.cli import configs, usage
 from rgunit_tf.cli import flags as cli_flags
 from rgunit_tf.config import validate
 from rgunit_tf.errors import RunError, UserError
+from rgunit_tf.names import printable
 
 Main = Callable[[list[str]], int | None]
 
@@ -37,6 +38,8 @@ def run(main: Main, positional: bool = False, onednn: bool = True) -> None:
     """Runs `main` with the arguments of the process and exits; see `call`."""
     if onednn:
         _prefer_onednn()
+    # Names of files go out as the bytes that they are, UTF-8 or not.
+    sys.stdout.reconfigure(errors="surrogateescape")
     code = call(main, sys.argv, positional)
     # A reader that went away (`| head`) is no error worth a traceback while Python shuts down.
     try:
@@ -157,7 +160,7 @@ def _name(main: Main, program: str) -> str:
 
 
 def _say(name: str, message: str) -> None:
-    print(f"{name}: {' '.join(message.split())}", file=sys.stderr)
+    print(f"{name}: {printable(' '.join(message.split()))}", file=sys.stderr)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

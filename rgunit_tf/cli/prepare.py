@@ -6,7 +6,7 @@
 Training then gets the same batches, bit for bit, as from the source: original bytes, labels, splits, unlabelled images
 and order are kept. data.fraction, data.image_size and data.retrieval_source=train|all are chosen when training;
 attributes, groups, splits and crop are those given here. Images of a folder that data.retrieval_source names here
-become a part of their own.
+become a part of their own, which training retrieves from with --config.data.retrieval_source=~/celeba_records.
 
 A run that was killed goes on with the shards that are missing. dataset.json, with the checksum of each shard, comes
 last; whoever reads verifies it. Images that cannot be read are skipped and named; more than 1 % of them stop the run.
@@ -17,10 +17,15 @@ from __future__ import annotations
 import os
 import pathlib
 import time
+from typing import TYPE_CHECKING
 
 from absl import flags as absl_flags
 
 from rgunit_tf.cli import flags, launcher
+from rgunit_tf.errors import UserError
+
+if TYPE_CHECKING:
+    from rgunit_tf.data.folder import FolderReader
 
 _CONFIG = flags.config()
 _OUTPUT = flags.output("folder for the shards; a new one, or one where the same command was cut off")
@@ -33,13 +38,12 @@ def main(argv: list[str]) -> None:
     from tqdm import tqdm
 
     from rgunit_tf import data
-    from rgunit_tf.data import decoding, folder, prepare
+    from rgunit_tf.data import decoding, prepare
 
     started = time.monotonic()
     settings = dict(_CONFIG.value.data)
-    records = data._records(settings)
-    source = settings["retrieval_source"]
-    retrieval = None if source in ("train", "all") else folder.unlabelled_reader(os.path.expanduser(source))
+    records = data.records_of(settings)
+    retrieval = _retrieval(os.path.expanduser(settings["retrieval_source"]))
     output = pathlib.Path(_OUTPUT.value).expanduser()
     # Without a terminal there is no bar.
     with tqdm(unit="image", desc="prepare", disable=None) as bar:
@@ -57,7 +61,21 @@ def main(argv: list[str]) -> None:
     said += f", {time.monotonic() - started:.1f} s"
     skipped = len(prepare.unreadable(manifest))
     said += f"; {skipped} unreadable skipped, see {output / 'dataset.json'}" if skipped else ""
-    print(f"{said}; train with --config.data.source=tfrecord --config.data.root={output}")
+    more = "" if retrieval is None else f" --config.data.retrieval_source={output}"
+    print(f"{said}; train with --config.data.source=tfrecord --config.data.root={output}{more}")
+
+
+def _retrieval(source: str) -> FolderReader | None:
+    """The images of a folder that are to become a part of their own."""
+    from rgunit_tf.data import folder, tfrecord
+
+    if source in ("train", "all"):
+        return None
+    if os.path.exists(os.path.join(source, tfrecord.MANIFEST)):
+        raise UserError(
+            f"data.retrieval_source={source}: it is prepared already; leave it out here, name it in training"
+        )
+    return folder.unlabelled_reader(source)
 
 
 def run() -> None:

@@ -23,6 +23,7 @@ from absl import flags as absl_flags
 
 from rgunit_tf.cli import flags, launcher
 from rgunit_tf.errors import UserError
+from rgunit_tf.names import printable
 
 _MODEL = flags.model()
 _INPUT = flags.pictures()
@@ -81,7 +82,7 @@ def main(argv: list[str]) -> int:
     with tqdm(total=len(pictures), unit="picture", desc="retrieve", disable=None) as bar:
         job.run(bar.update)
     for name, reason in job.failed.items():
-        print(f"retrieve: {name}: skipped, {reason}", file=sys.stderr)
+        print(f"retrieve: {printable(name)}: skipped, {reason}", file=sys.stderr)
     if not job.results:
         raise UserError(f"--input={','.join(_INPUT.value)}: no picture could be read; give another")
     asked = ", ".join(targets[0]) if targets else f"the style of {references[0].name}"

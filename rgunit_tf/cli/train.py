@@ -30,9 +30,9 @@ def main(argv: list[str]) -> None:
     from absl import logging
 
     from rgunit_tf import cluster
+    from rgunit_tf.runs import exports, finished
     from rgunit_tf.runs.training import configure, train_stage
     from rgunit_tf.runs.workdir import STAGES, Workdir
-    from rgunit_tf.serving.export import export_stage
 
     name = pathlib.Path(config_flags.get_config_filename(absl_flags.FLAGS["config"])).stem
     workdir = Workdir(_WORKDIR.value or pathlib.Path("runs") / name)
@@ -45,10 +45,10 @@ def main(argv: list[str]) -> None:
             if stage in workdir.finished_stages():
                 logging.info("%s: finished before", stage)
             else:
-                dataset = dataset or workdir.dataset()
+                dataset = dataset or finished.load_dataset(workdir)
                 train_stage(workdir, stage, dataset)
-            if cluster.is_chief() and not list(workdir.stage(stage).glob("export/[0-9]*")):
-                export_stage(workdir, stage)
+            if cluster.is_chief() and not exports.is_current(workdir, stage):
+                exports.export_stage(workdir, stage)
         if _REPORT.value and cluster.is_chief():
             _report(workdir)
 

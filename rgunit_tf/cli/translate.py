@@ -26,6 +26,7 @@ from absl import flags as absl_flags
 
 from rgunit_tf.cli import flags, launcher
 from rgunit_tf.errors import UserError
+from rgunit_tf.names import printable
 
 if TYPE_CHECKING:
     from rgunit_tf.inference.description import Description
@@ -80,7 +81,7 @@ def main(argv: list[str]) -> int:
     job = TranslationJob(description, request, pictures, pathlib.Path(_OUTPUT.value).expanduser(), _BATCH_SIZE.value)
     outcome = Outcome(kept=len(pictures)) if job.is_finished() else _run(job, description)
     for name, reason in outcome.failed.items():
-        print(f"translate: {name}: skipped, {reason}", file=sys.stderr)
+        print(f"translate: {printable(name)}: skipped, {reason}", file=sys.stderr)
     if len(outcome.failed) == len(pictures):
         raise UserError(f"--input={','.join(_INPUT.value)}: no picture could be read; give another")
     print(_summary(outcome, request, description, time.monotonic() - started))

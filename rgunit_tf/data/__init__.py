@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import os
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from rgunit_tf.errors import UserError
 from rgunit_tf.lazy import attach
 
 if TYPE_CHECKING:
+    from rgunit_tf.data.records import Records
     from rgunit_tf.data.split import Dataset, Split
 
 __all__ = ["Dataset", "Split", "from_config", "load"]
@@ -59,13 +61,20 @@ def from_config(data: Mapping[str, Any]) -> Dataset:
         problem = setting.problem(settings[name])
         if problem:
             raise UserError(f"data.{name}={settings[name]!r} {problem}")
-    records = _records(settings)
     from rgunit_tf.data.assemble import assemble
 
-    return assemble(records, settings["image_size"], settings)
+    return assemble(records_of(settings), settings["image_size"], settings)
 
 
-def _records(settings: dict[str, Any]) -> Any:
+def records_of(data: Mapping[str, Any]) -> Records:
+    """What the source that the config group `data` describes knows of its images; avatars are drawn if need be."""
+    from rgunit_tf.data.crop import crop_share
+
+    settings = {name: data[name] for name in SETTINGS["data"]}
+    return dataclasses.replace(_records(settings), crop_share=crop_share(settings))
+
+
+def _records(settings: dict[str, Any]) -> Records:
     source = settings["source"]
     chances = {name: settings[name] for name in ("test_images", "validation_fraction", "seed")}
     root = settings["root"]
@@ -94,13 +103,14 @@ def avatar_width(image_size: int) -> int:
 
 def _drawn_avatars(settings: dict[str, Any]) -> str:
     """Folder of the avatars, which are drawn if they are not there."""
-    from rgunit_tf.data import avatars, decode_cache
+    from rgunit_tf import cache
+    from rgunit_tf.data import avatars
 
     number, seed, width = settings["num_images"], settings["seed"], avatar_width(settings["image_size"])
     root = settings["root"]
     if not root:
         larger = f"-{width}" if width > 178 else ""
-        root = os.fspath(decode_cache.user_folder() / f"data/avatars-{number}-{seed}{larger}")
+        root = os.fspath(cache.user_folder() / f"data/avatars-{number}-{seed}{larger}")
     root = os.path.expanduser(root)
     avatars.draw_dataset(root, number, size=width, seed=seed)
     return root

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from absl import logging
 
-from rgunit_tf.data import folder, partition
+from rgunit_tf.data import folder, partition, tfrecord
 from rgunit_tf.data.pipeline import Augmentation
 from rgunit_tf.data.records import TEST, TRAIN, UNLABELED, VALIDATION, Records
 from rgunit_tf.data.split import Dataset, Split
@@ -89,9 +89,12 @@ def _warn_of_missing(train: Split) -> None:
 
 
 def _unlabelled(root: str, train: Split, memory: int) -> Split:
-    """Images of any folder; their ids start with `retrieval/` so that they differ from those of `train`."""
-    reader = folder.unlabelled_reader(root)
-    store = ImageStore(reader, train.image_size, 0, memory)
+    """Images of any folder, prepared or not; their ids start with `retrieval/` so that they differ from `train`'s."""
+    if os.path.exists(os.path.join(root, tfrecord.MANIFEST)):
+        reader, crop = tfrecord.retrieval_images(root)
+    else:
+        reader, crop = folder.unlabelled_reader(root), 0
+    store = ImageStore(reader, train.image_size, crop, memory)
     rows = np.flatnonzero(store.readable)
     ids = np.array([f"retrieval/{reader.relative_name(row)}" for row in rows], np.str_)
     return Split(store, rows, ids, train.schema)

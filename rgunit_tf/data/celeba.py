@@ -15,6 +15,7 @@ from rgunit_tf.data import partition as partitions
 from rgunit_tf.data.records import TRAIN, UNLABELED, FileReader, Records
 from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.errors import UserError
+from rgunit_tf.names import printable, to_text
 
 IMAGES = "img_align_celeba"
 ATTRIBUTES = "list_attr_celeba.txt"
@@ -91,13 +92,14 @@ def _short(text: str) -> str:
 
 
 def _lines(path: pathlib.Path) -> list[str]:
-    """The lines of a text file with any line ends and with or without a byte order mark."""
+    """The lines of a text file with any line ends and with or without a byte order mark.
+
+    What is not UTF-8, as names of files need not be, is kept (see `rgunit_tf.names`).
+    """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = to_text(path.read_bytes()).removeprefix("\ufeff")
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; put CelebA's {path.name} beside {IMAGES}/") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not a text file ({error.reason} at byte {error.start}); download it again") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); make it a readable file") from None
     if not text.strip():
@@ -121,6 +123,8 @@ def read_attributes(path: pathlib.Path) -> tuple[list[str], list[str], np.ndarra
         count = int(lines[first])
         first += 1
     columns = lines[first].split() if first < len(lines) else []
+    if not all(map(str.isprintable, columns)):
+        raise UserError(f"{path}:{first + 1}: not a text file of UTF-8 column names; download it again")
     if not columns or any(name in _VALUES for name in columns):
         raise UserError(f"{path}:{first + 1}: no column names; the line after the count has to name the attributes")
     for name in columns:
@@ -177,7 +181,9 @@ def _check_names(path: pathlib.Path, names: list[str], numbers: list[int]) -> No
                 f"{IMAGES}/"
             )
         if name in seen:
-            raise UserError(f"{path}:{number}: {name} is listed on line {seen[name]} already; remove one of the two")
+            raise UserError(
+                f"{path}:{number}: {printable(name)} is listed on line {seen[name]} already; remove one of the two"
+            )
         seen[name] = number
 
 
@@ -197,13 +203,13 @@ def read_partition(path: pathlib.Path, names: Sequence[str]) -> np.ndarray:
             raise UserError(f"{path}:{number}: {_short(line.strip())!r}; write an image name and 0, 1 or 2")
         row = position.get(fields[0])
         if row is None:
-            raise UserError(f"{path}:{number}: {_short(fields[0])} is not in {ATTRIBUTES}; remove the line")
+            raise UserError(f"{path}:{number}: {printable(_short(fields[0]))} is not in {ATTRIBUTES}; remove the line")
         if part[row] >= 0:
-            raise UserError(f"{path}:{number}: {fields[0]} occurs twice; remove one of the two")
+            raise UserError(f"{path}:{number}: {printable(fields[0])} occurs twice; remove one of the two")
         part[row] = int(fields[1])
     if (part < 0).any():
         missing = names[int(np.argmin(part))]
-        raise UserError(f"{path}: no line for {missing}; add it, or delete the file for a random partition")
+        raise UserError(f"{path}: no line for {printable(missing)}; add it, or delete the file for a random partition")
     return part
 
 
@@ -227,8 +233,8 @@ def _check_files(root: pathlib.Path, names: list[str]) -> None:
         if name not in present:
             missing = sum(other not in present for other in names)
             raise UserError(
-                f"{folder / name}: listed in {ATTRIBUTES} but missing ({missing} in all); unpack the images again "
-                "or remove the rows"
+                f"{printable(str(folder / name))}: listed in {ATTRIBUTES} but missing ({missing} in all); unpack the "
+                "images again or remove the rows"
             )
 
 

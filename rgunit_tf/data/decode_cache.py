@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from absl import logging
 
-from rgunit_tf import atomic
+from rgunit_tf import atomic, cache
 from rgunit_tf.data import decoding
 from rgunit_tf.data.records import Reader
 
@@ -28,18 +28,9 @@ SMALLEST_BYTES = 16 << 20
 LARGEST_TOTAL_BYTES = 16 << 30
 
 
-def user_folder() -> pathlib.Path:
-    """Folder of everything that can be rebuilt: $RGUNIT_CACHE, else ~/.cache/rgunit_tf."""
-    named = os.environ.get("RGUNIT_CACHE")
-    if named:
-        return pathlib.Path(os.path.expanduser(named))
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return pathlib.Path(os.path.expanduser(base)) / "rgunit_tf"
-
-
 def _entry(reader: Reader, size: int, crop: int) -> pathlib.Path:
     facts = f"{_FORMAT}/{decoding.VERSION}/{reader.key()}/{size}/{crop}"
-    return user_folder() / "decoded" / hashlib.sha256(facts.encode()).hexdigest()[:32]
+    return cache.user_folder() / "decoded" / hashlib.sha256(facts.encode()).hexdigest()[:32]
 
 
 def _checksum(unreadable: dict[str, str], images: np.ndarray | None = None) -> int:

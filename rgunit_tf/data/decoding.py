@@ -18,8 +18,8 @@ from rgunit_tf.data.records import Reader
 
 # Part of the key of decoded caches: raise it whenever the pixels that `decode` returns change.
 VERSION = 1
-# Guards against small files that unpack to gigabytes.
 MAX_PIXELS = 100_000_000
+"""Larger images are refused, in training and when served: small files could unpack to gigabytes."""
 # Pillow runs other programs to draw these, whatever the file is called.
 _PROGRAMS = ("EPS", "WMF")
 _CHUNK = 32

@@ -9,9 +9,10 @@ from typing import NoReturn
 import numpy as np
 
 from rgunit_tf.data import partition as partitions
-from rgunit_tf.data.records import TEST, TRAIN, VALIDATION, FileReader, Records, printable
+from rgunit_tf.data.records import TEST, TRAIN, VALIDATION, FileReader, Records
 from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.errors import UserError
+from rgunit_tf.names import printable
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 SPLITS = {"train": TRAIN, "val": VALIDATION, "validation": VALIDATION, "test": TEST}

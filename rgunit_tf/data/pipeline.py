@@ -10,7 +10,9 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from rgunit_tf import pixels
 from rgunit_tf.data.store import ImageStore
+from rgunit_tf.names import to_tensor
 
 # Keeps the streams of random numbers of one batch apart.
 _FLIP, _CROP, _TARGET = range(3)
@@ -54,11 +56,6 @@ class TargetSampler:
         position = tf.cast(share * tf.cast(total - count, tf.float64), tf.int64)
         position = tf.where(position >= start, position + count, position)
         return tf.gather(self._sorted_labels, tf.minimum(position, total - 1))
-
-
-def to_float(images: tf.Tensor) -> tf.Tensor:
-    """Uint8 pixels as float32 in [-1, 1]."""
-    return tf.cast(images, tf.float32) / 127.5 - 1.0
 
 
 def augment(images: tf.Tensor, seed: tf.Tensor, flip: bool, size: int) -> tf.Tensor:
@@ -141,8 +138,7 @@ class Pipeline:
         self._targets = None if labels is None else TargetSampler(labels)
         with tf.device("CPU:0"):
             self._rows = tf.constant(rows, tf.int64)
-            # File names need not be valid UTF-8.
-            self._ids = tf.constant([str(name).encode("utf-8", "surrogateescape") for name in ids], tf.string)
+            self._ids = to_tensor(ids)
             self._labels = None if labels is None else tf.constant(labels, tf.float32)
 
     @tf.autograph.experimental.do_not_convert
@@ -150,7 +146,7 @@ class Pipeline:
         batch = {"id": tf.gather(self._ids, index)}
         if self._labels is not None:
             batch["label"] = tf.gather(self._labels, index)
-        batch["image"] = to_float(self._store.gather(tf.gather(self._rows, index)))
+        batch["image"] = pixels.to_float(self._store.gather(tf.gather(self._rows, index)))
         return batch
 
     def _augmented(self, index: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -160,7 +156,7 @@ class Pipeline:
             batch["target"] = self._targets(index, _stream(seed, _TARGET))
         store = self._augmentation.large or self._store
         images = store.gather(tf.gather(self._rows, index))
-        batch["image"] = to_float(augment(images, seed, self._augmentation.flip, self._store.size))
+        batch["image"] = pixels.to_float(augment(images, seed, self._augmentation.flip, self._store.size))
         return batch
 
     def stream(self, batch_size: int, seed: int, start_step: int) -> tf.data.Dataset:

@@ -6,7 +6,8 @@ each shard, which is written last: the data set is whole where it is present. A 
 `row` (its place in the source, which decides the order of batches) and, where known, `label` and `content_label`.
 
 The parts are train, validation, test, unlabeled (images of the training part without a label) and retrieval (the
-images of a folder that data.retrieval_source names). data.fraction is left to those who read.
+images of a folder that data.retrieval_source names; who reads names the output there). data.fraction is left to those
+who read.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from rgunit_tf.data import tfrecord
 from rgunit_tf.data.records import Reader, Records
 from rgunit_tf.data.shard_writer import PROGRESS, write_shards
 from rgunit_tf.errors import UserError
+from rgunit_tf.names import to_bytes
 
 SHARD_BYTES = 32 << 20
 MAX_UNREADABLE = 0.01
@@ -76,6 +78,7 @@ def write_tfrecord(
             "schema": records.schema.to_dict(),
             "content_names": list(records.content_names),
             "crop": records.crop,
+            "crop_share": records.crop_share,
             "splits": written,
         }
         atomic.write_json(output / tfrecord.MANIFEST, manifest)
@@ -92,7 +95,7 @@ def _fingerprint(records: Records, retrieval: Reader | None) -> str:
     """Changes whenever the shards might."""
     facts = [records.schema.to_dict(), records.content_names, records.crop, records.reader.key()]
     digest = hashlib.sha256(json.dumps([*facts, retrieval.key() if retrieval else None]).encode())
-    digest.update("\0".join(records.ids.tolist()).encode("utf-8", "surrogateescape"))
+    digest.update(to_bytes("\0".join(records.ids.tolist())))
     for array in (records.labels, records.partition, records.content_labels):
         if array is not None:
             digest.update(np.ascontiguousarray(array).tobytes())

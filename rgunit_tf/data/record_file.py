@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from rgunit_tf.protobuf import field, varint
+
 _POLYNOMIAL = 0x82F63B78  # Castagnoli's, bits reversed
 _BLOCK = 256
 _SHORT = 64
@@ -78,23 +80,10 @@ def example(features: Mapping[str, bytes | int | Sequence[float]]) -> bytes:
     entries = b""
     for name, value in sorted(features.items()):
         if isinstance(value, bytes):
-            feature = _field(1, _field(1, value))
+            feature = field(1, field(1, value))
         elif isinstance(value, int):
-            feature = _field(3, _field(1, _varint(value)))
+            feature = field(3, field(1, varint(value)))
         else:
-            feature = _field(2, _field(1, struct.pack(f"<{len(value)}f", *value)))
-        entries += _field(1, _field(1, name.encode()) + _field(2, feature))
-    return _field(1, entries)
-
-
-def _field(number: int, content: bytes) -> bytes:
-    """A field of a message whose content has a length: text, a message, packed numbers."""
-    return bytes([number << 3 | 2]) + _varint(len(content)) + content
-
-
-def _varint(value: int) -> bytes:
-    encoded = bytearray()
-    while value > 127:
-        encoded.append(value & 127 | 128)
-        value >>= 7
-    return bytes(encoded) + bytes([value])
+            feature = field(2, field(1, struct.pack(f"<{len(value)}f", *value)))
+        entries += field(1, field(1, name.encode()) + field(2, feature))
+    return field(1, entries)

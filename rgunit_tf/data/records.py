@@ -12,15 +12,11 @@ from typing import Protocol
 import numpy as np
 
 from rgunit_tf.domains import AttributeSchema
+from rgunit_tf.names import to_bytes
 
 TRAIN, VALIDATION, TEST, UNLABELED = range(4)
 # More than an uncompressed image of `decoding.MAX_PIXELS` takes.
 MAX_FILE_BYTES = 1 << 30
-
-
-def printable(name: str) -> str:
-    """A file name for a message of one line: what cannot be printed is escaped."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in name)
 
 
 class Reader(Protocol):
@@ -98,8 +94,8 @@ class FileReader:
 
     def key(self) -> str:
         """Hash of the paths, sizes and times of change."""
-        digest = hashlib.sha256(os.path.realpath(self._root).encode())
-        digest.update("\0".join(self._names).encode("utf-8", "surrogateescape"))
+        digest = hashlib.sha256(to_bytes(os.path.realpath(self._root)))
+        digest.update(to_bytes("\0".join(self._names)))
         digest.update(self._stat().tobytes())
         return digest.hexdigest()
 
@@ -117,6 +113,7 @@ class Records:
       content_labels: the other attributes, float32 [N, C], or None.
       content_names: their C names.
       crop: centre crop before resizing, pixels; 0: the largest square.
+      crop_share: the crop as a share of a picture's shorter side.
     """
 
     reader: Reader
@@ -127,3 +124,4 @@ class Records:
     content_labels: np.ndarray | None = None
     content_names: tuple[str, ...] = ()
     crop: int = 0
+    crop_share: float = 1.0

@@ -1,26 +1,18 @@
-"""Writes shards of TFRecords, each image read and checked once, in this process or in several.
-
-The workers are plain Python processes without TensorFlow that read jobs from standard input and end with it, also when
-the caller is killed (see `avatar_workers` for why not `multiprocessing`).
-"""
+"""Writes shards of TFRecords, each image read and checked once, in this process or in several."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import pathlib
-import queue
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
-from concurrent import futures
 from typing import Any
 
 from rgunit_tf import atomic
 from rgunit_tf.data import decoding, record_file
 from rgunit_tf.data.records import FileReader
-from rgunit_tf.data.worker_process import requests, while_asked, worker_process
+from rgunit_tf.data.worker_pool import serve, spread
+from rgunit_tf.names import to_bytes
 
 PROGRESS = ".progress"
 """Folder, within the output, of what a call that was cut off has finished."""
@@ -33,35 +25,7 @@ def write_shards(jobs: Sequence[dict[str, Any]], workers: int) -> Iterator[dict[
       OSError: a shard cannot be written.
       RuntimeError: a worker ended early.
     """
-    workers = min(workers, len(jobs))
-    if workers <= 1:
-        yield from map(write_shard, jobs)
-        return
-    with contextlib.ExitStack() as stack:
-        idle: queue.SimpleQueue[subprocess.Popen] = queue.SimpleQueue()
-        for _ in range(workers):
-            idle.put(stack.enter_context(worker_process(__spec__.name)))
-
-        def ask(job: dict[str, Any]) -> dict[str, Any]:
-            process = idle.get()
-            try:
-                process.stdin.write(json.dumps(job).encode() + b"\n")
-                process.stdin.flush()
-                answer = process.stdout.readline()
-            except BrokenPipeError:
-                answer = b""
-            finally:
-                idle.put(process)
-            if not answer:
-                raise RuntimeError("a process that writes shards ended early; what it printed is above")
-            answer = json.loads(answer)
-            if "errno" in answer:
-                raise OSError(answer["errno"], answer["text"], answer["file"])
-            return answer
-
-        pool = futures.ThreadPoolExecutor(workers)
-        stack.callback(pool.shutdown, cancel_futures=True)
-        yield from pool.map(ask, jobs)
+    yield from map(json.loads, spread(_perform, jobs, workers))
 
 
 def write_shard(job: dict[str, Any]) -> dict[str, Any]:
@@ -124,20 +88,12 @@ def _read(image: dict[str, Any]) -> bytes:
 
 def _example(image: dict[str, Any], encoded: bytes) -> bytes:
     labels = {name: image[name] for name in ("label", "content_label") if image.get(name) is not None}
-    name = image["id"].encode("utf-8", "surrogateescape")
-    return record_file.example({"image": encoded, "id": name, "row": image["row"], **labels})
+    return record_file.example({"image": encoded, "id": to_bytes(image["id"]), "row": image["row"], **labels})
 
 
-def _serve() -> None:
-    for request in requests(sys.stdin.buffer):
-        try:
-            answer = write_shard(request)
-        except OSError as error:
-            answer = {"errno": error.errno, "text": error.strerror, "file": error.filename}
-        sys.stdout.write(json.dumps(answer) + "\n")
-        sys.stdout.flush()
+def _perform(job: dict[str, Any]) -> bytes:
+    return json.dumps(write_shard(job)).encode()
 
 
 if __name__ == "__main__":
-    with while_asked():
-        _serve()
+    serve(_perform)

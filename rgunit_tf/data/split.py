@@ -14,6 +14,7 @@ from rgunit_tf.data.pipeline import Augmentation, Pipeline
 from rgunit_tf.data.store import ImageStore
 from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.errors import UserError
+from rgunit_tf.names import to_bytes
 
 
 class Split:
@@ -76,10 +77,6 @@ class Split:
             self.content_names,
             self._augmentation,
         )
-
-    def without_labels(self) -> Split:
-        """The same images as an unlabelled split."""
-        return Split(self.store, self.rows, self.ids, self.schema, augmentation=self._augmentation)
 
     def image(self, index: int) -> np.ndarray:
         """One image, not augmented: uint8 [S, S, 3]."""
@@ -144,20 +141,6 @@ class Split:
         domain = domain.reshape(-1)
         return {self.schema.describe(vector): np.flatnonzero(domain == number) for number, vector in enumerate(vectors)}
 
-    def domain_batches(
-        self, batch_size: int, training: bool = True, seed: int = 0, drop_remainder: bool | None = None
-    ) -> dict[str, tf.data.Dataset]:
-        """`batches` for each domain that occurs; targets cannot differ within a domain, so there are none."""
-        result = {}
-        for name, indices in self.domains().items():
-            dataset = self.subset(indices).batches(batch_size, training, seed, drop_remainder)
-            result[name] = dataset.map(_without_target, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        return result
-
-
-def _without_target(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    return {name: value for name, value in batch.items() if name != "target"}
-
 
 def _check_batch_size(batch_size: int) -> None:
     if batch_size < 1:
@@ -189,7 +172,7 @@ class Dataset:
         """Hash of the names, encoded sizes and labels of all images and of how they are decoded."""
         digest = hashlib.sha256(f"{self.schema.to_dict()}/{self.train.image_size}/{self.crop}".encode())
         for split in (self.train, self.validation, self.test, self.retrieval):
-            digest.update("\0".join(split.ids.tolist()).encode("utf-8", "surrogateescape") + b"\0\0")
+            digest.update(to_bytes("\0".join(split.ids.tolist())) + b"\0\0")
             digest.update(np.ascontiguousarray(split.store.reader.sizes()[split.rows]).tobytes())
             if split.labels is not None:
                 digest.update(split.labels.tobytes())

@@ -11,8 +11,9 @@ import tensorflow as tf
 from absl import logging
 
 from rgunit_tf.data import decode_cache, decoding
-from rgunit_tf.data.records import Reader, printable
+from rgunit_tf.data.records import Reader
 from rgunit_tf.errors import UserError
+from rgunit_tf.names import printable
 
 MAX_UNREADABLE = 0.01
 _CHECKED_AT_ONCE = 8192

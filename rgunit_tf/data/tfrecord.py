@@ -18,6 +18,7 @@ from rgunit_tf.data.records import TEST, TRAIN, UNLABELED, VALIDATION, Records
 from rgunit_tf.data.shard_writer import sha256
 from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.errors import UserError
+from rgunit_tf.names import to_text
 
 MANIFEST = "dataset.json"
 FORMAT = 1
@@ -117,17 +118,20 @@ def load_records(root: str | os.PathLike) -> Records:
     )
 
 
-def retrieval_reader(root: str | os.PathLike) -> RecordReader:
-    """The images that came from the folder that data.retrieval_source named when `root` was prepared.
+def retrieval_images(root: str | os.PathLike) -> tuple[RecordReader, int]:
+    """The images that `root` gives as data.retrieval_source, and their centre crop in pixels (0: the largest square).
+
+    They are those of the folder that data.retrieval_source named when `root` was prepared; where it named none, the
+    training images, with labels or without.
 
     Raises:
-      UserError: there are none, or as `load_records`.
+      UserError: as `load_records`.
     """
     root = pathlib.Path(root).expanduser()
     manifest = read_manifest(root)
-    if not manifest["splits"].get(RETRIEVAL):
-        raise UserError(f"data.retrieval_source={root}: it was prepared without a folder of images; give train or all")
-    return _read(root, manifest, [RETRIEVAL])[0]
+    if manifest["splits"].get(RETRIEVAL):
+        return _read(root, manifest, [RETRIEVAL])[0], 0
+    return _read(root, manifest, ["train", "unlabeled"])[0], int(manifest["crop"])
 
 
 class _Row(NamedTuple):
@@ -217,7 +221,7 @@ def _scan(path: pathlib.Path, facts: dict[str, Any]) -> list[_Row]:
                     row=feature["row"].int64_list.value[0],
                     offset=start + record.index(image),
                     length=len(image),
-                    id=feature["id"].bytes_list.value[0].decode("utf-8", "surrogateescape"),
+                    id=to_text(feature["id"].bytes_list.value[0]),
                     label=tuple(feature["label"].float_list.value),
                     content_label=tuple(feature["content_label"].float_list.value),
                 )

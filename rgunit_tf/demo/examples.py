@@ -51,7 +51,7 @@ def _of_data(description: Description) -> Examples | None:
     if settings.source == "avatars":
         return None
     try:
-        records = data._records(dict(settings))
+        records = data.records_of(settings)
         rows = _spread(np.flatnonzero(records.partition == TEST))
         found = [(str(records.ids[row]), records.reader.read(int(row))) for row in rows]
     except (UserError, OSError) as error:

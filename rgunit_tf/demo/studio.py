@@ -19,6 +19,7 @@ from rgunit_tf.inference import Model, Translation
 from rgunit_tf.inference.attributes import nearest_labels
 from rgunit_tf.inference.frames import read_square, upright
 from rgunit_tf.inference.paste import paste_back
+from rgunit_tf.names import printable
 
 _STEPS = (21, 11, 6)
 """Positions of the slider, both ends included: steps of 5, 10 or 20 %."""
@@ -48,9 +49,9 @@ class Studio:
         read = []
         for name, encoded in examples.pictures if examples else ():
             try:
-                read.append((name, encoded, *self._square(encoded)))
+                read.append((printable(name), encoded, *self._square(encoded)))
             except UserError as error:
-                logging.warning("example %s: %s", name, error)
+                logging.warning("example %s: %s", printable(name), error)
         for picture in self._looked_at(read):
             self.shelf.put(picture, stays=True)
 

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from rgunit_tf.data import avatars, decoding
-from rgunit_tf.data.avatar_people import DOMAIN_ATTRIBUTES, HAIR_COLOURS, domain_labels
+from rgunit_tf.data.avatars.people import DOMAIN_ATTRIBUTES, HAIR_COLOURS, domain_labels
 from rgunit_tf.evaluation.metrics.counterfactual import Counterfactuals
 
 if TYPE_CHECKING:

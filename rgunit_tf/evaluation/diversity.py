@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from rgunit_tf.evaluation.judge.attribute_classifier import as_float
+from rgunit_tf import pixels
 from rgunit_tf.evaluation.metrics import bootstrap
 from rgunit_tf.evaluation.metrics.measurement import measurement
 from rgunit_tf.evaluation.metrics.perceptual import PerceptualNetwork
+from rgunit_tf.names import to_tensor
 
 if TYPE_CHECKING:
     from rgunit_tf.data import Dataset, Split
@@ -59,7 +60,7 @@ def evaluate_diversity(
     for start in range(0, len(rows), groups):
         span = rows[start : start + groups]
         noise = generator.standard_normal((len(span) * samples, model.prior.style_dim)).astype(np.float32)
-        images, ids = as_float(split.images(span)), tf.constant(split.ids[span].tolist())
+        images, ids = pixels.to_float(split.images(span)), to_tensor(split.ids[span])
         distances.append(np.stack(measure(images, targets[start : start + groups], noise, ids), axis=1))
     # Distances of one input are not independent: the mean over inputs is what is resampled.
     per_input = np.zeros((len(split), len(networks)))
@@ -91,7 +92,7 @@ def real_pair_distance(dataset: Dataset, network: PerceptualNetwork, seed: int =
     measure = tf.function(lambda images: network.mean_pair_distance(images, 2), reduce_retracing=True, autograph=False)
     groups = _groups_at_once(dataset.test.image_size, 2)
     values = [
-        measure(as_float(dataset.test.images(pairs[start : start + groups].ravel()))).numpy()
+        measure(pixels.to_float(dataset.test.images(pairs[start : start + groups].ravel()))).numpy()
         for start in range(0, len(pairs), groups)
     ]
     values = np.concatenate(values) if values else np.zeros(0)

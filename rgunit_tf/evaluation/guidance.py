@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from rgunit_tf.evaluation.metrics import bootstrap
+from rgunit_tf.evaluation.collected import Collected, collect
+from rgunit_tf.evaluation.metrics import accuracy_records, bootstrap, counterfactual_records, frechet
 from rgunit_tf.evaluation.metrics.counterfactual import Counterfactuals
 from rgunit_tf.evaluation.metrics.measurement import measurement
-from rgunit_tf.evaluation.real_images import RealFeatures
-from rgunit_tf.evaluation.translation import evaluate_translation
+from rgunit_tf.evaluation.real_images import REAL_TRAINING, RealFeatures
 
 if TYPE_CHECKING:
     from rgunit_tf.data import Dataset
@@ -26,7 +26,6 @@ CHANGES: dict[str, tuple[Change, str]] = {
     "swapped_neighbors": (lambda contents: tf.roll(contents, 1, 0), "guided by the neighbours of another test image"),
     "no_neighbors": (tf.zeros_like, "guided by contents of zeros in the neighbours' place"),
 }
-KEPT = ("frechet_classifier_distance", "accuracy", "counterfactual_l1_ratio")
 
 
 class Misguided:
@@ -60,20 +59,37 @@ def evaluate_guidance(
     """What wrong neighbours cost; the same targets and styles as in `evaluate_translation`, whose arguments it takes.
 
     Returns:
-      Records `swapped_neighbors/<figure>` and `no_neighbors/<figure>` of the figures KEPT, and `neighbor_share`; none
-      for a model without neighbours.
+      Records `swapped_neighbors/<figure>` and `no_neighbors/<figure>` of the figures frechet_classifier_distance,
+      accuracy and, where the truth is drawn, counterfactual_l1_ratio, and `neighbor_share`; none for a model without
+      neighbours.
     """
     if not getattr(model, "neighbors", 0):
         return {}
+    real = real or RealFeatures.of(dataset, classifier, seed)
     records = {}
     for change, (function, words) in CHANGES.items():
-        misguided = Misguided(model, function)
-        found = evaluate_translation(misguided, dataset, classifier, counterfactuals, seed, real)
-        for name in KEPT:
-            if name in found:
-                record = {**found[name], "computed_with": f"{found[name]['computed_with']}; {words}"}
-                records[f"{change}/{name}"] = record
+        kept = collect(Misguided(model, function), dataset, classifier, counterfactuals, seed, similarity=False)
+        for name, record in _figures(kept, classifier, real, seed).items():
+            records[f"{change}/{name}"] = {**record, "computed_with": f"{record['computed_with']}; {words}"}
     records["neighbor_share"] = _neighbor_share(model, dataset, seed)
+    return records
+
+
+def _figures(
+    kept: Collected, classifier: AttributeClassifier, real: RealFeatures, seed: int
+) -> dict[str, dict[str, Any]]:
+    columns, words = kept.columns, classifier.name
+    decided = classifier.decide(columns["scores"])
+    records = {
+        "frechet_classifier_distance": frechet.frechet_record(
+            columns["features"], real.train, words, seed, REAL_TRAINING
+        ),
+        "accuracy": accuracy_records.mean_accuracy_record(decided, kept.targets, words, seed),
+    }
+    if "l1" in columns:
+        records["counterfactual_l1_ratio"] = counterfactual_records.ratio_record(
+            columns["l1"], columns["l1_input"], seed
+        )
     return records
 
 

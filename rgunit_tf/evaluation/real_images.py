@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rgunit_tf.evaluation.diversity import real_pair_distance
+from rgunit_tf.evaluation.judge.reference_images import reference_images
 from rgunit_tf.evaluation.metrics import accuracy_records, classifier_score, frechet
-from rgunit_tf.evaluation.metrics.perceptual import PerceptualNetwork, classifier_network
+from rgunit_tf.evaluation.metrics.perceptual import PerceptualNetwork
 
 if TYPE_CHECKING:
-    from rgunit_tf.data import Dataset, Split
+    from rgunit_tf.data import Dataset
     from rgunit_tf.evaluation.judge.attribute_classifier import AttributeClassifier
-    from rgunit_tf.evaluation.judge.imagenet import ImageNetJudge
+    from rgunit_tf.evaluation.judge.networks import Judge
 
-# Real images whose features stand for the real distribution, at most.
-REFERENCE_IMAGES = 10_000
 BATCH_SIZE = 256
+# What distances are measured to, in records.
+REAL_TRAINING = "real training images"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +40,7 @@ class RealFeatures:
 
     @classmethod
     def of(cls, dataset: Dataset, classifier: AttributeClassifier, seed: int = 0) -> RealFeatures:
-        """Runs the classifier over the test split and up to `REFERENCE_IMAGES` random training images."""
+        """Runs the classifier over the test split and the `reference_images`."""
         views = [classifier(batch["image"]) for batch in dataset.test.batches(BATCH_SIZE, training=False)]
         return cls(
             classifier.features(reference_images(dataset, seed).batches(BATCH_SIZE, training=False)),
@@ -48,20 +49,12 @@ class RealFeatures:
         )
 
 
-def reference_images(dataset: Dataset, seed: int) -> Split:
-    """The training images, or `REFERENCE_IMAGES` random ones of them."""
-    train = dataset.train
-    if len(train) <= REFERENCE_IMAGES:
-        return train
-    return train.subset(np.sort(np.random.default_rng(seed).choice(len(train), REFERENCE_IMAGES, replace=False)))
-
-
 def evaluate_real(
     dataset: Dataset,
     classifier: AttributeClassifier,
     real: RealFeatures,
     seed: int = 0,
-    judges: Sequence[ImageNetJudge] = (),
+    judges: Sequence[Judge] = (),
     perceptual: Sequence[PerceptualNetwork] = (),
 ) -> dict[str, Any]:
     """Figures of real test images by the judges of the translations.
@@ -74,14 +67,14 @@ def evaluate_real(
       classifier: judges.
       real: its view of `dataset`.
       seed: of the resamples.
-      judges: networks trained on ImageNet, whose figures are added.
+      judges: networks trained elsewhere, whose figures are added.
       perceptual: networks that measure diversity beside the classifier.
 
     Returns:
       {"metrics": records by name, "seconds": float}: accuracy, f1, exact_match, classifier_score,
       frechet_classifier_distance and kernel_classifier_distance to real training images (the floor of what a model
       can reach), classifier_feature_pair_distance and the like of other networks, and those of
-      `ImageNetJudge.real_records`.
+      `real_records` of the judges.
     """
     started = time.perf_counter()
     decided = classifier.decide(real.test_scores)
@@ -90,8 +83,8 @@ def evaluate_real(
     metrics["classifier_score"] = classifier_score.record(
         real.test_scores, dataset.train.labels, schema, classifier.name, seed
     )
-    metrics.update(frechet.distances(real.test, real.train, classifier.name, seed, "", "real training images"))
-    for network in (classifier_network(classifier), *perceptual):
+    metrics.update(frechet.distances(real.test, real.train, classifier.name, seed, "", REAL_TRAINING))
+    for network in (classifier.perceptual_network, *perceptual):
         name = f"{network.metric.removesuffix('_diversity')}_pair_distance"
         metrics[name] = real_pair_distance(dataset, network, seed)
     for network in judges:

@@ -1,4 +1,4 @@
-"""Judges a retrieval model: P@10 as in paper §4.1, recall of the index, rank of the true counterfactual."""
+"""Measures a retrieval model: P@10 as in paper §4.1, recall of the index, rank of the true counterfactual."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from rgunit_tf.evaluation.judge.attribute_classifier import as_float
+from rgunit_tf import pixels
 from rgunit_tf.evaluation.metrics import bootstrap
 from rgunit_tf.evaluation.metrics.counterfactual import Counterfactuals
 from rgunit_tf.evaluation.metrics.measurement import measurement
@@ -20,39 +20,14 @@ from rgunit_tf.evaluation.metrics.precision_at_k import (
     rank_of,
     recall_at_k,
 )
-from rgunit_tf.evaluation.translated import draw_targets
-from rgunit_tf.retrieval import make_index
+from rgunit_tf.evaluation.outputs.neighbors import embed_queries, nearest_rows
+from rgunit_tf.evaluation.outputs.translated import draw_targets
+from rgunit_tf.retrieval import Gallery
 
 if TYPE_CHECKING:
-    from rgunit_tf.data import Dataset, Split
-    from rgunit_tf.retrieval import Gallery
+    from rgunit_tf.data import Dataset
 
 BATCH_SIZE = 64
-
-
-def embed_queries(model: Any, split: Split, targets: np.ndarray, seed: int) -> np.ndarray:
-    """Queries of all images of `split`: their content with a style of the target domain; float32 [N, D]."""
-    prior = model.translation.prior
-    generator = np.random.default_rng([seed, 1])
-    embed = tf.function(model.embed_query, reduce_retracing=True, autograph=False)
-    queries, start = [], 0
-    for batch in split.batches(BATCH_SIZE, training=False):
-        count = len(batch["image"])
-        noise = generator.standard_normal((count, prior.style_dim)).astype(np.float32)
-        styles = prior.sample(targets[start : start + count], noise)
-        queries.append(embed(batch["image"], styles).numpy())
-        start += count
-    return np.concatenate(queries)
-
-
-def nearest_rows(gallery: Gallery, queries: np.ndarray, ids: np.ndarray, k: int) -> np.ndarray:
-    """Gallery rows of the k nearest images of each query [N, D] but the query's own image: int32 [N, k]."""
-    own = gallery.rows_of(tf.constant(np.asarray(ids).astype(str).tolist()))
-    found = [
-        gallery.search_rows(queries[start : start + BATCH_SIZE], k, own[start : start + BATCH_SIZE])[1].numpy()
-        for start in range(0, len(queries), BATCH_SIZE)
-    ]
-    return np.concatenate(found)
 
 
 def labels_of(ids: np.ndarray, dataset: Dataset, content: bool = False) -> np.ndarray | None:
@@ -154,20 +129,24 @@ def evaluate_retrieval(
     found = records_of(lambda wanted, labels: precision_at_k(wanted, labels[rows]), f"the {k} nearest gallery images")
     chance = records_of(expected_precision, f"all gallery images, which is what {k} random ones give on average,")
     records = {**found, **{f"{RANDOM_PREFIX}{name}": value for name, value in chance.items()}}
-    records[f"recall_at_{k}"] = _recall_record(gallery, queries, rows, k, seed)
+    records[f"recall_at_{k}"] = _recall_record(gallery, queries, test.ids, rows, seed)
     if counterfactuals is not None:
         truth = counterfactuals.images(test.ids, targets)
         records["counterfactual_rank"] = _rank_record(model, gallery, queries, truth, seed)
     return records
 
 
-def _recall_record(gallery: Gallery, queries: np.ndarray, rows: np.ndarray, k: int, seed: int) -> dict[str, Any]:
+def _recall_record(
+    gallery: Gallery, queries: np.ndarray, ids: np.ndarray, rows: np.ndarray, seed: int
+) -> dict[str, Any]:
+    """Of what `nearest_rows` found, `rows` [Q, k]; an exact search leaves out the query's own image as that does."""
     started = time.perf_counter()
     if gallery.index.is_exact:
         recall, words = np.ones(len(rows)), "the index is exact"
     else:
-        exact = make_index("exact", gallery.embeddings.numpy()).search(tf.constant(queries), k)[1].numpy()
-        recall, words = recall_at_k(rows, exact), f"share of the {k} exact neighbours that the index found"
+        exact = Gallery.from_embeddings(gallery.embeddings.numpy(), gallery.ids, index="exact")
+        recall = recall_at_k(rows, nearest_rows(exact, queries, ids, rows.shape[1]))
+        words = f"share of the {rows.shape[1]} exact neighbours that the index found"
     return measurement(recall.mean(), bootstrap.mean_interval(recall, seed), len(rows), words, seed, started)
 
 
@@ -175,7 +154,7 @@ def _rank_record(model: Any, gallery: Gallery, queries: np.ndarray, truth: np.nd
     started = time.perf_counter()
     embed = tf.function(model.embed_images, reduce_retracing=True, autograph=False)
     embedded = [
-        embed(as_float(np.asarray(truth[start : start + BATCH_SIZE]))).numpy()
+        embed(pixels.to_float(np.asarray(truth[start : start + BATCH_SIZE]))).numpy()
         for start in range(0, len(truth), BATCH_SIZE)
     ]
     ranks = rank_of(queries, np.concatenate(embedded), gallery.embeddings.numpy())

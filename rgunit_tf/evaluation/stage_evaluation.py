@@ -20,19 +20,19 @@ from rgunit_tf.evaluation.avatar_truth import avatar_counterfactuals
 from rgunit_tf.evaluation.diversity import evaluate_diversity
 from rgunit_tf.evaluation.figures.stage import draw_retrieval, draw_translator
 from rgunit_tf.evaluation.guidance import evaluate_guidance
+from rgunit_tf.evaluation.judge import networks as judge_networks
 from rgunit_tf.evaluation.judge.classifier_training import load_or_train, recipe_of
-from rgunit_tf.evaluation.judge.imagenet import ImageNetJudge
 from rgunit_tf.evaluation.metrics import lpips
-from rgunit_tf.evaluation.metrics.perceptual import PerceptualNetwork, classifier_network
+from rgunit_tf.evaluation.metrics.perceptual import PerceptualNetwork
 from rgunit_tf.evaluation.real_images import RealFeatures, evaluate_real
 from rgunit_tf.evaluation.retrieval import evaluate_retrieval
 from rgunit_tf.evaluation.translation import evaluate_translation
-from rgunit_tf.pretrained import efficientnet as efficientnet_network
-from rgunit_tf.pretrained import inception as inception_network
+from rgunit_tf.runs import finished
 
 if TYPE_CHECKING:
     from rgunit_tf.data import Dataset
     from rgunit_tf.evaluation.judge.attribute_classifier import AttributeClassifier
+    from rgunit_tf.evaluation.judge.networks import Judge
     from rgunit_tf.evaluation.metrics.counterfactual import Counterfactuals
     from rgunit_tf.retrieval import Gallery
     from rgunit_tf.runs.workdir import Workdir
@@ -51,7 +51,7 @@ def evaluate_stage(
     real: RealFeatures | None = None,
     gallery: Gallery | None = None,
     figure_folder: pathlib.Path | None = None,
-    judges: Sequence[ImageNetJudge] = (),
+    judges: Sequence[Judge] = (),
     perceptual: Sequence[PerceptualNetwork] = (),
 ) -> dict[str, Any]:
     """Measures one trained model and draws its pictures.
@@ -65,7 +65,7 @@ def evaluate_stage(
       real: features of real images, shared between stages.
       gallery: of a retrieval model.
       figure_folder: where pictures go; None draws none.
-      judges: networks trained on ImageNet, whose figures are added (FID, KID, Inception Score).
+      judges: networks trained elsewhere, whose figures are added (FID, KID, Inception Score, identity).
       perceptual: networks that measure diversity beside the classifier, such as LPIPS.
 
     Returns:
@@ -80,7 +80,7 @@ def evaluate_stage(
     else:
         metrics = evaluate_translation(model, dataset, classifier, counterfactuals, seed, real, judges)
         metrics.update(evaluate_guidance(model, dataset, classifier, counterfactuals, seed, real))
-        networks = [classifier_network(classifier), *perceptual]
+        networks = [classifier.perceptual_network, *perceptual]
         metrics.update(evaluate_diversity(model, dataset, networks, seed))
         if figure_folder is not None:
             drawn = draw_translator(model, dataset, classifier, counterfactuals, figure_folder, seed)
@@ -97,6 +97,7 @@ def evaluate_workdir(
     architecture: str = "auto",
     inception: str = "auto",
     efficientnet: str = "auto",
+    judge_weights: str = "auto",
     lpips_weights: str = "auto",
     lpips_backbone: str = "auto",
 ) -> dict[str, Any]:
@@ -110,13 +111,14 @@ def evaluate_workdir(
       seed: of targets, styles and resamples.
       classifier: the judge; None: the workdir's own, trained on its training images at the first call. Figures of
         several runs compare only under one judge.
-      dataset: the data to judge on; None: the workdir's own. Runs that were trained on shares of one data set compare
+      dataset: the data to measure on; None: the workdir's own. Runs that were trained on shares of one data set compare
         only against the same real images.
       cache: folder that keeps the judge, drawn truths and ImageNet features of real images; None: the workdir's
         `evaluation/`.
       architecture: of the workdir's own judge: `small`, `resnet50`, or `auto`, by the size of the images.
       inception: network of FID, KID and Inception Score, see `inception.load`.
       efficientnet: network of further distances to real images, see `efficientnet.load`.
+      judge_weights: networks that no training looks at, see `judge_weights.load`.
       lpips_weights: of LPIPS, see `lpips.load`.
       lpips_backbone: the VGG16 under them, see `lpips.load`.
 
@@ -127,50 +129,65 @@ def evaluate_workdir(
       UserError: a stage is not finished, or none is; `classifier` is for other attributes or another image size; or a
         network that was named cannot be used.
     """
-    finished = workdir.finished_stages()
-    missing = [name for name in stages or () if name not in finished]
-    if missing or not finished:
-        name = missing[0] if missing else "translation"
-        raise UserError(
-            f"{workdir.path}: no finished {name} stage; run bin/train --stage={name} --workdir={workdir.path}"
-        )
+    names = checked_stages(workdir, stages)
     started = time.perf_counter()
     folder = workdir.path / "evaluation"
     cache = cache or folder
-    dataset = dataset or workdir.dataset()
+    dataset = dataset or finished.load_dataset(workdir)
     if not len(dataset.test):
         raise UserError("the data has no test images; give config.data.test_images or a test partition")
     # Named files first: a mistake in them is told before minutes of work.
-    networks = [inception_network.load(inception), efficientnet_network.load(efficientnet)]
-    lpips_network = lpips.load(lpips_weights, lpips_backbone)
-    perceptual = [] if lpips_network is None else [lpips_network]
+    networks = judge_networks.load(inception, efficientnet, judge_weights)
+    perceptual = [network for network in [lpips.load(lpips_weights, lpips_backbone)] if network]
     if classifier is None:
         classifier = load_or_train(cache / "classifier", dataset, **recipe_of(architecture, dataset.test.image_size))
     classifier.check_fits(dataset)
     truth = avatar_counterfactuals(dataset, cache / "counterfactuals")
     real = RealFeatures.of(dataset, classifier, seed)
-    judges = [ImageNetJudge(network, dataset, seed, cache / "imagenet") for network in networks if network]
+    seen = judge_networks.seen_in_training(workdir.config, networks)
+    judges = judge_networks.judges_of(networks, dataset, seed, cache / "imagenet", seen)
     evaluated = {}
-    for name in stages or finished:
+    for name in names:
         logging.info("evaluating %s on %d test images", name, len(dataset.test))
-        gallery = workdir.gallery() if name == "retrieval" else None
+        gallery = finished.load_gallery(workdir) if name == "retrieval" else None
+        model = finished.load(workdir, name)
+        pictures = folder / FIGURES / name
         evaluated[name] = evaluate_stage(
-            workdir.load_stage(name),
-            dataset,
-            classifier,
-            truth,
-            seed,
-            real,
-            gallery,
-            folder / FIGURES / name,
-            judges,
-            perceptual,
+            model, dataset, classifier, truth, seed, real, gallery, pictures, judges, perceptual
         )
     report = {
         "format": FORMAT,
-        "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        **_circumstances(workdir, dataset),
         "seed": seed,
         "seconds": round(time.perf_counter() - started, 1),
+        "classifier": {"name": classifier.name, **classifier.info},
+        "real": evaluate_real(dataset, classifier, real, seed, judges, perceptual),
+        "stages": {**_earlier_stages(folder / METRICS), **evaluated},
+    }
+    atomic.write_json(folder / METRICS, report)
+    return report
+
+
+def checked_stages(workdir: Workdir, stages: Sequence[str] | None = None) -> list[str]:
+    """Names of the stages to evaluate: `stages`, or all that are finished.
+
+    Raises:
+      UserError: one of them is not finished, or none is.
+    """
+    known = workdir.finished_stages()
+    missing = [name for name in stages or () if name not in known]
+    if missing or not known:
+        name = missing[0] if missing else "translation"
+        raise UserError(
+            f"{workdir.path}: no finished {name} stage; run bin/train --stage={name} --workdir={workdir.path}"
+        )
+    return list(stages or known)
+
+
+def _circumstances(workdir: Workdir, dataset: Dataset) -> dict[str, Any]:
+    """When, on which data and with what a run is measured."""
+    return {
+        "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "data": {
             "source": workdir.config.data.source,
             "image_size": dataset.test.image_size,
@@ -181,12 +198,7 @@ def evaluate_workdir(
             "test_images": len(dataset.test),
         },
         "versions": {"python": platform.python_version(), "tensorflow": tf.__version__, "numpy": np.__version__},
-        "classifier": {"name": classifier.name, **classifier.info},
-        "real": evaluate_real(dataset, classifier, real, seed, judges, perceptual),
-        "stages": {**_earlier_stages(folder / METRICS), **evaluated},
     }
-    atomic.write_json(folder / METRICS, report)
-    return report
 
 
 def _earlier_stages(path: pathlib.Path) -> dict[str, Any]:

@@ -16,15 +16,23 @@ Records = Mapping[str, Mapping[str, Any]]
 def metric_of(column: Column, rows: Mapping[str, Sequence[Records]]) -> str:
     """Name of the metric that a column shows: the first of the column's that every row has, so that all compare.
 
-    A row that has none of them (real images have no distance to a truth) does not count.
+    A row that has none of them (real images have no distance to a truth) does not count. A metric on features that
+    training saw is passed over where there is another.
     """
     having = [
         records for seeds in rows.values() for records in seeds if any(name in records for name in column.metrics)
     ]
-    for name in column.metrics:
-        if having and all(name in records for records in having):
-            return name
+    whole = [name for name in column.metrics if having and all(name in records for records in having)]
+    unseen = [name for name in whole if not any(records[name].get("seen_in_training") for records in having)]
+    if whole:
+        return (unseen or whole)[0]
     return column.metrics[-1]
+
+
+def seen(metric: str, rows: Mapping[str, Sequence[Records]]) -> str:
+    """What is said beside a metric on features that training saw; nothing where it did not."""
+    found = (records.get(metric, {}) for seeds in rows.values() for records in seeds)
+    return " (no judgement: training saw this network)" if any(r.get("seen_in_training") for r in found) else ""
 
 
 def values(column: Column, metric: str, seeds: Sequence[Records]) -> list[float | None]:
@@ -45,7 +53,7 @@ def compare(comparison: Comparison, rows: Mapping[str, Sequence[Records]]) -> di
     pairs = [(a, b) for a, b in zip(mine, other, strict=False) if a is not None and b is not None]
     return {
         "text": comparison.text,
-        "metric": metric,
+        "metric": metric + seen(metric, rows),
         "relative": comparison.relative,
         "values": [a / b - 1 if comparison.relative else a - b for a, b in pairs],
         "paper": comparison.paper,
@@ -75,7 +83,7 @@ def to_markdown(table: Table, rows: Mapping[str, Sequence[Records]], note: str =
     metrics = [metric_of(column, rows) for column in table.columns]
     head = ["model"]
     for column, metric in zip(table.columns, metrics, strict=True):
-        head.append(metric + (" %" if column.scale == 100 else ""))
+        head.append(metric + (" %" if column.scale == 100 else "") + seen(metric, rows))
         if any(column.heading in row.paper for row in table.rows):
             head.append(f"paper: {column.heading}")
     lines = [f"Table {table.number}. {table.title}", *([note] if note else []), "", _line(head)]

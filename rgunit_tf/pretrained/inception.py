@@ -42,8 +42,10 @@ class Inception:
       batch_size: images at once.
     """
 
+    key = "inception"
     to_inputs = ("fid", "kid")
     to_train = ("fid_to_train", "kid_to_train")
+    identity = None
 
     def __init__(self, network: Network, name: str, batch_size: int = 32):
         self.name = name

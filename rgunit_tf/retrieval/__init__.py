@@ -9,7 +9,7 @@ from rgunit_tf.lazy import attach
 
 _HOMES = {
     "Index": "index",
-    "make_index": "index",
+    "make_index": "indexes",
     "ExactIndex": "exact_index",
     "ScannIndex": "scann_index",
     "Gallery": "gallery",

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from absl import logging
+
+from rgunit_tf import pixels
+from rgunit_tf.names import to_array
+
+# Images embedded at a time.
+_BATCH = 64
 
 
 def embedded(
@@ -26,17 +32,26 @@ def embedded(
     embed = tf.function(retrieval.embed_images, reduce_retracing=True, autograph=False)
     count = 0
     for batch in batches:
-        pixels = tf.convert_to_tensor(batch["image"])
-        scaled = tf.cast(pixels, tf.float32) / 127.5 - 1.0 if pixels.dtype == tf.uint8 else pixels
-        ids = [
-            value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
-            for value in np.asarray(batch["id"])
-        ]
-        images = (pixels if pixels.dtype == tf.uint8 else _to_uint8(scaled)).numpy() if keep_images else None
+        given = tf.convert_to_tensor(batch["image"])
+        scaled = pixels.to_float(given)
+        ids = to_array(batch["id"]).tolist()
+        images = (given if given.dtype == tf.uint8 else pixels.to_uint8(scaled)).numpy() if keep_images else None
         count += len(ids)
         yield embed(scaled).numpy(), ids, images
     logging.info("gallery: %d images embedded", count)
 
 
-def _to_uint8(images: tf.Tensor) -> tf.Tensor:
-    return tf.saturate_cast(tf.round((images + 1.0) * 127.5), tf.uint8)
+def embeddings_of(retrieval: Any, ids: Sequence[str], images: np.ndarray) -> np.ndarray:
+    """Embeddings of images in memory.
+
+    Args:
+      retrieval: as for `embedded`.
+      ids: N names.
+      images: uint8 [N, H, W, 3].
+
+    Returns:
+      float32 [N, D].
+    """
+    starts = range(0, len(ids), _BATCH)
+    batches = [{"image": images[i : i + _BATCH], "id": np.asarray(ids[i : i + _BATCH], object)} for i in starts]
+    return np.concatenate([part[0] for part in embedded(retrieval, batches, keep_images=False)])

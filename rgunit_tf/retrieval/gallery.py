@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
 from rgunit_tf.errors import UserError
+from rgunit_tf.retrieval import changes, gallery_files
 from rgunit_tf.retrieval.array_file import variable_of
 from rgunit_tf.retrieval.embedding import embedded
-from rgunit_tf.retrieval.index import Index, check_count, make_index
+from rgunit_tf.retrieval.ids import Ids
+from rgunit_tf.retrieval.index import Index, check_count
+from rgunit_tf.retrieval.indexes import make_index
 from rgunit_tf.retrieval.random_rows import random_rows
 
 if TYPE_CHECKING:
     from rgunit_tf.data import Split
+
+# Rows written at a time.
+_ROWS = 1024
 
 
 class Gallery(tf.Module):
@@ -62,15 +68,9 @@ class Gallery(tf.Module):
                 f"gallery: images must be uint8 of shape [{index.size}, height, width, 3], not {images.dtype} of "
                 f"shape {list(images.shape)}"
             )
-        check_unique(self.ids)
-        # Strings have no place but the CPU, and a large set of images none but its memory.
+        self._ids = Ids(self.ids)
+        # A large set of images has no place but the CPU's memory.
         with tf.device("/CPU:0"):
-            # File names need not be valid UTF-8.
-            keys = tf.constant([name.encode("utf-8", "surrogateescape") for name in self.ids.tolist()], tf.string)
-            self._ids = tf.Variable(keys, trainable=False, name="ids")
-            self._table = tf.lookup.StaticHashTable(
-                tf.lookup.KeyValueTensorInitializer(keys, tf.range(index.size)), default_value=-1
-            )
             shared = images is None or isinstance(images, tf.Variable | np.memmap)
             self._images = images if shared else variable_of(images, "images")
 
@@ -116,10 +116,8 @@ class Gallery(tf.Module):
         batches = data.batches(batch_size, training=False) if hasattr(data, "batches") else data
         parts = embedded(retrieval, batches, keep_images)
         if folder is not None:
-            from rgunit_tf.retrieval import gallery_files
-
             gallery_files.write(folder, parts, index, **index_options)
-            return gallery_files.load(folder, keep_images="mapped" if keep_images else False)
+            return cls.load(folder, keep_images="mapped" if keep_images else False)
         embeddings, ids, images = zip(*parts, strict=True) if (parts := list(parts)) else ((), (), ())
         if not ids:
             raise UserError("gallery: the retrieval set holds no image; check config.data.retrieval_source")
@@ -152,31 +150,7 @@ class Gallery(tf.Module):
         Raises:
           UserError: an id is held already or occurs twice, something is missing, or numbers or shapes do not fit.
         """
-        ids = list(ids)
-        if self.has_images and images is None:
-            raise UserError("gallery: it holds images; give those of the added ids too")
-        if embeddings is None:
-            if images is None or retrieval is None:
-                raise UserError("gallery: give embeddings, or images and the retrieval model that embeds them")
-            starts = range(0, len(ids), 64)
-            batches = [{"image": images[i : i + 64], "id": np.asarray(ids[i : i + 64], object)} for i in starts]
-            embeddings = np.concatenate([part[0] for part in embedded(retrieval, batches, keep_images=False)])
-        embeddings = np.asarray(embeddings, np.float32)
-        if embeddings.shape != (len(ids), self.index.dimension):
-            raise UserError(
-                f"gallery: {len(ids)} ids, but embeddings of shape {embeddings.shape}; {self.index.dimension} "
-                "dimensions are needed, of one row an id"
-            )
-        kept = images if self.has_images else None
-        if kept is not None and (len(kept) != len(ids) or kept.shape[1:] != self._images.shape[1:]):
-            raise UserError(
-                f"gallery: images of shape {list(kept.shape)}; {[len(ids), *self._images.shape[1:]]} are needed"
-            )
-        return self._changed(
-            np.concatenate([self.embeddings.numpy(), embeddings]),
-            [*self.ids.tolist(), *ids],
-            None if kept is None else np.concatenate([self._pixels(), kept]),
-        )
+        return self._of(*changes.added(self._rows(), list(ids), images, embeddings, retrieval))
 
     def remove(self, ids: Iterable[str]) -> Gallery:
         """The gallery without some images; the others keep their order, the index is built again.
@@ -184,26 +158,22 @@ class Gallery(tf.Module):
         Raises:
           UserError: an id that the gallery does not hold, or none would be left.
         """
-        ids = np.asarray(list(ids), np.str_)
-        unknown = ids[~np.isin(ids, self.ids)]
-        if len(unknown):
-            raise UserError(f"gallery: it holds no image {str(unknown[0])!r}; {len(unknown)} of the ids are unknown")
-        kept = ~np.isin(self.ids, ids)
-        images = self._pixels()[kept] if self.has_images else None
-        return self._changed(self.embeddings.numpy()[kept], self.ids[kept], images)
+        return self._of(*changes.removed(self._rows(), np.asarray(list(ids), np.str_)))
 
-    def _changed(self, embeddings: np.ndarray, ids: Iterable[str], images: np.ndarray | None) -> Gallery:
+    def _rows(self) -> changes.Rows:
+        images = None if self._images is None else np.asarray(self._images)
+        return changes.Rows(self.embeddings.numpy(), self.ids, images)
+
+    def _of(self, embeddings: np.ndarray, ids: Iterable[str], images: np.ndarray | None) -> Gallery:
+        """A gallery of other rows, with an index of this one's kind and options."""
         index = make_index(self.index.kind, embeddings, **self.index.options())
         return Gallery(index, ids, images, self.metadata)
 
-    def _pixels(self) -> np.ndarray:
-        return self._images.numpy() if isinstance(self._images, tf.Variable) else np.asarray(self._images)
-
-    def with_index(self, index: str, **index_options: Any) -> Gallery:
-        """The same gallery under another index; ids and images are shared, not copied."""
-        return Gallery(
-            make_index(index, self.embeddings.numpy(), **index_options), self.ids, self._images, self.metadata
-        )
+    def with_index(self, index: str | Index, **index_options: Any) -> Gallery:
+        """The same gallery under another index, made here or given; ids and images are shared, not copied."""
+        if isinstance(index, str):
+            index = make_index(index, self.embeddings.numpy(), **index_options)
+        return Gallery(index, self.ids, self._images, self.metadata)
 
     @property
     def size(self) -> int:
@@ -260,18 +230,8 @@ class Gallery(tf.Module):
         """
         if exclude_rows is None:
             return self.index.search(queries, check_count(k, self.size, "images of the gallery"))
-        static_k = tf.get_static_value(k)
         k = check_count(k, self.size - 1, "images of the gallery without the query's own")
-        distances, rows = self.index.search(queries, k + 1)
-        # One more than wanted was found: take out the excluded one, or the last where it is not among them.
-        places = tf.range(k)[tf.newaxis]
-        excluded = tf.cast(exclude_rows, tf.int32)[:, tf.newaxis]
-        before = tf.cumsum(tf.cast(rows == excluded, tf.int32), axis=1)[:, :-1]
-        columns = places + before
-        distances, rows = (tf.gather(found, columns, batch_dims=1) for found in (distances, rows))
-        for result in (distances, rows):
-            result.set_shape([result.shape[0], static_k])
-        return distances, rows
+        return self.index.search_without(queries, k, exclude_rows)
 
     def random_rows(self, seeds: tf.Tensor, k: int, exclude_rows: tf.Tensor | None = None) -> tf.Tensor:
         """Distinct random rows for each of a batch of seeds [B, 2]: int32 [B, k]; see `random_rows.random_rows`."""
@@ -279,11 +239,11 @@ class Gallery(tf.Module):
 
     def rows_of(self, ids: tf.Tensor) -> tf.Tensor:
         """Rows of images by id: int32 of the shape of `ids`, -1 where the gallery does not hold it."""
-        return self._table.lookup(tf.convert_to_tensor(ids, tf.string))
+        return self._ids.rows_of(ids)
 
     def ids_at(self, rows: tf.Tensor) -> tf.Tensor:
         """Ids of images by row: string of the shape of `rows`."""
-        return tf.gather(self._ids, rows)
+        return self._ids.at(rows)
 
     def images(self, rows: tf.Tensor) -> tf.Tensor:
         """Images by row: uint8, the shape of `rows` with [H, W, 3] added.
@@ -300,26 +260,38 @@ class Gallery(tf.Module):
         return tf.ensure_shape(images, rows.shape.concatenate(self._images.shape[1:]))
 
     def save(self, folder: str | os.PathLike) -> None:
-        """Writes the gallery to a new folder, whole or not at all; see `gallery_files`."""
-        from rgunit_tf.retrieval import gallery_files
+        """Writes the gallery to a new folder, whole or not at all, a block of rows at a time; see `gallery_files`.
 
-        gallery_files.save(self, folder)
+        Raises:
+          UserError: the folder exists.
+        """
+
+        def parts() -> Iterator[gallery_files.Part]:
+            embeddings = self.embeddings.value()
+            for start in range(0, self.size, _ROWS):
+                rows = np.arange(start, min(start + _ROWS, self.size), dtype=np.int32)
+                images = self.images(rows).numpy() if self.has_images else None
+                yield embeddings[rows[0] : rows[-1] + 1].numpy(), self.ids[rows].tolist(), images
+
+        gallery_files.save(folder, parts(), self.index, self.metadata)
 
     @classmethod
     def load(cls, folder: str | os.PathLike, index: str | None = None, keep_images: bool | str = True) -> Gallery:
-        """Reads what `save` wrote, images into memory, or with keep_images="mapped" not; see `gallery_files.load`."""
-        from rgunit_tf.retrieval import gallery_files
+        """Reads what `save` or `build` wrote.
 
-        return gallery_files.load(folder, index, keep_images)
+        The embeddings are copied into the variable of the index, where graphs and SavedModels need them (twice for a
+        moment, as TensorFlow makes a tensor of them); ScaNN holds its codes besides. Images are copied into a variable
+        too, unless they are to stay in their file.
 
+        Args:
+          folder: the folder.
+          index: None for the index it was saved with; another kind is built from the embeddings.
+          keep_images: True to hold the images too, where there are any; "mapped" to read them from the file when they
+            are asked for; False to leave them out.
 
-def check_unique(ids: np.ndarray) -> None:
-    """Checks that the ids, [N], differ.
-
-    Raises:
-      UserError: one occurs twice.
-    """
-    values, counts = np.unique(ids, return_counts=True)
-    if (counts > 1).any():
-        twice = values[counts > 1]
-        raise UserError(f"gallery: {len(twice)} ids occur more than once, such as {twice[0]!r}; ids must differ")
+        Raises:
+          UserError: the folder or a file of it is missing, damaged or of a later format; the message names it.
+        """
+        stored = gallery_files.read(folder, index, keep_images)
+        kind, options = stored.index
+        return cls(make_index(kind, stored.embeddings, **options), stored.ids, stored.images, stored.metadata)

@@ -13,12 +13,11 @@ Nothing in the folder is executed when it is read: arrays are read without pickl
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from absl import logging
@@ -26,32 +25,41 @@ from absl import logging
 from rgunit_tf import atomic
 from rgunit_tf.errors import UserError
 from rgunit_tf.retrieval.array_file import array_writer
-from rgunit_tf.retrieval.gallery import Gallery, check_unique
-from rgunit_tf.retrieval.index import checked_embeddings, make_index
+from rgunit_tf.retrieval.ids import check_unique
+from rgunit_tf.retrieval.index import Index, checked_embeddings
+from rgunit_tf.retrieval.indexes import make_index
 
 FORMAT_VERSION = 1
 _MANIFEST = "manifest.json"
-_ROWS = 1024
 # Embeddings [n, D], ids, and images uint8 [n, H, W, 3] or None.
 Part = tuple[np.ndarray, list[str], np.ndarray | None]
 
 
-def save(gallery: Gallery, folder: str | os.PathLike) -> None:
-    """Writes `gallery` to `folder`, which must not exist, a block of rows at a time.
+class Stored(NamedTuple):
+    """What a folder holds; arrays are read through memory maps.
+
+    Attributes:
+      embeddings: float32 [N, D].
+      ids: N names.
+      images: uint8 [N, H, W, 3], or None.
+      metadata: JSON-ready.
+      index: kind of the index, and the options to make it with.
+    """
+
+    embeddings: np.ndarray
+    ids: list[str]
+    images: np.ndarray | None
+    metadata: dict[str, Any]
+    index: tuple[str, dict[str, Any]]
+
+
+def save(folder: str | os.PathLike, parts: Iterable[Part], index: Index, metadata: dict[str, Any]) -> None:
+    """Writes a gallery whose index is made already to `folder`, which must not exist; `parts` as for `write`.
 
     Raises:
       UserError: the folder exists.
     """
-
-    def parts() -> Iterator[Part]:
-        embeddings = gallery.embeddings.value()
-        for start in range(0, gallery.size, _ROWS):
-            rows = np.arange(start, min(start + _ROWS, gallery.size), dtype=np.int32)
-            images = gallery.images(rows).numpy() if gallery.has_images else None
-            yield embeddings[rows[0] : rows[-1] + 1].numpy(), gallery.ids[rows].tolist(), images
-
-    index = gallery.index
-    _write(folder, parts(), index.kind, index.options(), lambda _: index.arrays(), gallery.metadata)
+    _write(folder, parts, index.kind, index.options(), lambda _: index.arrays(), metadata)
 
 
 def write(folder: str | os.PathLike, parts: Iterable[Part], index: str, **index_options: Any) -> None:
@@ -109,7 +117,7 @@ def _write(
             "embedding_dim": int(vectors.shape[1]),
             "index": {"kind": kind, "options": options, "made_by": _index_maker(kind)},
             "metadata": metadata,
-            "sha256": {path.name: _sha256(path) for path in sorted(temporary.iterdir())},
+            "sha256": {path.name: atomic.checksum(path) for path in sorted(temporary.iterdir())},
         }
         atomic.write_json(temporary / _MANIFEST, manifest)
 
@@ -124,18 +132,16 @@ def _new_folder(folder: pathlib.Path) -> Iterator[pathlib.Path]:
         yield temporary
 
 
-def load(folder: str | os.PathLike, index: str | None = None, keep_images: bool | str = True) -> Gallery:
+def read(folder: str | os.PathLike, index: str | None = None, keep_images: bool | str = True) -> Stored:
     """Reads a gallery that `save` or `write` wrote.
 
-    Each file's checksum is verified. The embeddings are then copied into the variable of the index, where graphs and
-    SavedModels need them (twice for a moment, as TensorFlow makes a tensor of them); ScaNN holds its codes besides.
-    Images are copied into a variable too, unless they are to stay in their file.
+    Each file's checksum is verified.
 
     Args:
       folder: the folder.
       index: None for the index it was saved with; another kind is built from the embeddings.
-      keep_images: True to hold the images too, where there are any; "mapped" to read them from the file when they are
-        asked for (see `Gallery`); False to leave them out.
+      keep_images: True to give the images as an array, where there are any; "mapped" as the memory map of their file;
+        False to leave them out.
 
     Raises:
       UserError: the folder or a file of it is missing, damaged or of a later format; the message names it.
@@ -146,7 +152,7 @@ def load(folder: str | os.PathLike, index: str | None = None, keep_images: bool 
     for name in names:
         if not (folder / name).is_file():
             raise _damaged(folder, name, "is missing")
-        if _sha256(folder / name) != manifest["sha256"][name]:
+        if atomic.checksum(folder / name) != manifest["sha256"][name]:
             raise _damaged(folder, name, "does not have the checksum that its manifest states")
     arrays = {name: _read_array(folder, name) for name in names if name.endswith(".npy")}
     ids = json.loads((folder / "ids.json").read_text(encoding="utf-8"))
@@ -164,7 +170,7 @@ def load(folder: str | os.PathLike, index: str | None = None, keep_images: bool 
         options = {**options, "arrays": state}
     elif kind != "exact":
         logging.info("%s: building the %s index", folder, kind)
-    return Gallery(make_index(kind, embeddings, **options), ids, images, manifest["metadata"])
+    return Stored(embeddings, ids, images, manifest["metadata"], (kind, options))
 
 
 def _index_maker(kind: str) -> str:
@@ -201,14 +207,6 @@ def _read_array(folder: pathlib.Path, name: str) -> np.ndarray:
         return np.load(folder / name, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
         raise _damaged(folder, name, "is not an array") from error
-
-
-def _sha256(path: pathlib.Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _damaged(folder: pathlib.Path, name: str, what: str) -> UserError:

@@ -10,7 +10,6 @@ import tensorflow as tf
 
 from rgunit_tf.errors import UserError
 
-KINDS = ("exact", "scann")
 # Rows checked at a time.
 _CHECKED = 2**14
 # Values of candidates held at a time (2^20 floats are 4 MiB, which a cache holds).
@@ -125,6 +124,21 @@ class Index(tf.Module, abc.ABC):
             result.set_shape([queries.shape[0], static_k])
         return tf.stop_gradient(distances), rows
 
+    def search_without(
+        self, queries: tf.Tensor, k: int | tf.Tensor, exclude_rows: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """As `search`, but query b does not find row `exclude_rows[b]`, int32 [B]; -1 excludes none; k < `size`."""
+        static_k = tf.get_static_value(k)
+        distances, rows = self.search(queries, k + 1)
+        # One more than wanted was found: take out the excluded one, or the last where it is not among them.
+        excluded = tf.cast(exclude_rows, tf.int32)[:, tf.newaxis]
+        before = tf.cumsum(tf.cast(rows == excluded, tf.int32), axis=1)[:, :-1]
+        columns = tf.range(k)[tf.newaxis] + before
+        distances, rows = (tf.gather(found, columns, batch_dims=1) for found in (distances, rows))
+        for result in (distances, rows):
+            result.set_shape([result.shape[0], static_k])
+        return distances, rows
+
     def _rank(self, queries: tf.Tensor, rows: tf.Tensor, k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         # The form |q|^2 - 2qx + |x|^2 that searches use loses all digits where q is near x; the difference does not.
         rows = tf.sort(rows, axis=1)
@@ -148,25 +162,3 @@ class Index(tf.Module, abc.ABC):
         # top_k puts the lower position first among equals, which is the lower row, as the rows are sorted.
         negated, order = tf.math.top_k(-squares, k)
         return tf.sqrt(-negated), tf.gather(rows, order, batch_dims=1)
-
-
-def make_index(kind: str, embeddings: Any, **options: Any) -> Index:
-    """Builds an index.
-
-    Args:
-      kind: "exact" (any TensorFlow, any server) or "scann" (faster; approximate beyond 10,000 rows; needs ScaNN's ops).
-      embeddings: float [N, D].
-      **options: passed to `ExactIndex` or `ScannIndex`.
-
-    Raises:
-      UserError: no such kind, ScaNN is not installed, or embeddings that cannot be searched.
-    """
-    if kind == "exact":
-        from rgunit_tf.retrieval.exact_index import ExactIndex
-
-        return ExactIndex(embeddings, **options)
-    if kind == "scann":
-        from rgunit_tf.retrieval.scann_index import ScannIndex
-
-        return ScannIndex(embeddings, **options)
-    raise UserError(f"index={kind!r} must be one of {', '.join(KINDS)}")

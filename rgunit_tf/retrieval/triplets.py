@@ -112,44 +112,19 @@ def triplet_sources(
       UserError: no strategy, an unknown one, or one twice.
     """
     strategies = check_strategies(strategies)
-    prior = translation.prior
     codes = _encode(translation, images)
-    content = codes.content
     # Partners come from the global batch, so that the triplets do not depend on how it is split over replicas.
-    pool, pool_images, pool_labels, first = _global_batch(codes, images, labels)
-    partners = _partners(labels, targets, noise, pool_labels, first)
-    target_style = prior.sample(targets, noise.normal(prior.style_dim))
-    other_style = prior.sample(tf.gather(pool_labels, partners.other), noise.normal(prior.style_dim))
-    own_style = prior.sample(labels, noise.normal(prior.style_dim))
-    translations = {
-        "positive": _Translation(content, target_style, images),
-        "medium": _Translation(
-            tf.gather(pool.content, partners.other), target_style, tf.gather(pool_images, partners.other)
-        ),
-        "hard_style": _Translation(content, other_style, images),
-        "hard_domain": _Translation(content, own_style, images),
-    }
-    if "hard_content" in strategies:
-        nearest = _nearest(content, pool.content, first)
-        translations["hard_content"] = _Translation(
-            tf.gather(pool.content, nearest), target_style, tf.gather(pool_images, nearest)
-        )
-    used = {name: wanted for name, wanted in translations.items() if name in ("positive", *strategies)}
+    pool = _global_batch(codes, images, labels)
+    partners = _partners(labels, targets, noise, pool)
+    styles = _draw_styles(translation.prior, labels, targets, tf.gather(pool.labels, partners.other), noise)
+    wanted = _translations(codes.content, images, styles, pool, partners, strategies)
     samples = {
-        "easy": _Codes(*(tf.gather(code, partners.other) for code in pool)),
-        "random": _Codes(*(tf.gather(code, partners.any) for code in pool)),
-        **_translate(translation, used),
+        "easy": _Codes(*(tf.gather(code, partners.other) for code in pool.codes)),
+        "random": _Codes(*(tf.gather(code, partners.any) for code in pool.codes)),
+        **_translate(translation, wanted),
     }
-    own_is_target = tf.reduce_all(tf.equal(labels, targets), axis=-1)
-    valid = {
-        "easy": partners.differs,
-        "medium": partners.exists,
-        "hard_style": partners.differs,
-        "hard_domain": ~own_is_target,
-        "random": partners.exists,
-        "hard_content": partners.exists,
-    }
-    parts = [_Codes(content, target_style), samples["positive"], *(samples[name] for name in strategies)]
+    valid = _valid(labels, targets, partners)
+    parts = [_Codes(codes.content, styles.target), samples["positive"], *(samples[name] for name in strategies)]
     return TripletSources(
         content=tf.stop_gradient(tf.concat([part.content for part in parts], axis=0)),
         style=tf.stop_gradient(tf.concat([part.style for part in parts], axis=0)),
@@ -186,22 +161,35 @@ class _Partners(NamedTuple):
     exists: tf.Tensor
 
 
-def _global_batch(
-    codes: _Codes, images: tf.Tensor, labels: tf.Tensor
-) -> tuple[_Codes, tf.Tensor, tf.Tensor, tf.Tensor | int]:
-    """Codes, images and labels of all replicas, and where this replica's own begin among them."""
+class _Pool(NamedTuple):
+    """What all replicas hold together, P images, and where this replica's own begin among them."""
+
+    codes: _Codes
+    images: tf.Tensor
+    labels: tf.Tensor
+    first: tf.Tensor | int
+
+
+class _Styles(NamedTuple):
+    """Styles float32 [B, S] of the target domain (s_t), of the domain of x_r (s_r) and of the own one (s_i)."""
+
+    target: tf.Tensor
+    other: tf.Tensor
+    own: tf.Tensor
+
+
+def _global_batch(codes: _Codes, images: tf.Tensor, labels: tf.Tensor) -> _Pool:
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
-        return codes, images, labels, 0
+        return _Pool(codes, images, labels, 0)
     content, style, images, pool_labels = (context.all_gather(x, axis=0) for x in (*codes, images, labels))
-    return _Codes(content, style), images, pool_labels, context.replica_id_in_sync_group * tf.shape(labels)[0]
+    first = context.replica_id_in_sync_group * tf.shape(labels)[0]
+    return _Pool(_Codes(content, style), images, pool_labels, first)
 
 
-def _partners(
-    labels: tf.Tensor, targets: tf.Tensor, noise: Noise, pool_labels: tf.Tensor, first: tf.Tensor | int
-) -> _Partners:
-    others = _others(labels, pool_labels, first)
-    of_target_domain = tf.reduce_all(tf.equal(pool_labels[tf.newaxis], targets[:, tf.newaxis]), axis=-1)
+def _partners(labels: tf.Tensor, targets: tf.Tensor, noise: Noise, pool: _Pool) -> _Partners:
+    others = _others(labels, pool.labels, pool.first)
+    of_target_domain = tf.reduce_all(tf.equal(pool.labels[tf.newaxis], targets[:, tf.newaxis]), axis=-1)
     fitting = others & ~of_target_domain
     differs = tf.reduce_any(fitting, axis=1)
     return _Partners(
@@ -210,6 +198,45 @@ def _partners(
         differs=differs,
         exists=tf.reduce_any(others, axis=1),
     )
+
+
+def _draw_styles(prior: Any, labels: tf.Tensor, targets: tf.Tensor, other_labels: tf.Tensor, noise: Noise) -> _Styles:
+    return _Styles(*(prior.sample(each, noise.normal(prior.style_dim)) for each in (targets, other_labels, labels)))
+
+
+def _translations(
+    content: tf.Tensor,
+    images: tf.Tensor,
+    styles: _Styles,
+    pool: _Pool,
+    partners: _Partners,
+    strategies: tuple[str, ...],
+) -> dict[str, _Translation]:
+    """What G is to draw: the positive, and the negatives that are translations."""
+
+    def of(rows: tf.Tensor) -> _Translation:
+        return _Translation(tf.gather(pool.codes.content, rows), styles.target, tf.gather(pool.images, rows))
+
+    made = {
+        "positive": lambda: _Translation(content, styles.target, images),
+        "medium": lambda: of(partners.other),
+        "hard_style": lambda: _Translation(content, styles.other, images),
+        "hard_domain": lambda: _Translation(content, styles.own, images),
+        "hard_content": lambda: of(_nearest(content, pool.codes.content, pool.first)),
+    }
+    return {name: make() for name, make in made.items() if name in ("positive", *strategies)}
+
+
+def _valid(labels: tf.Tensor, targets: tf.Tensor, partners: _Partners) -> dict[str, tf.Tensor]:
+    """Whether the batch offers a negative that fits each strategy's definition: bool [B]."""
+    return {
+        "easy": partners.differs,
+        "medium": partners.exists,
+        "hard_style": partners.differs,
+        "hard_domain": ~tf.reduce_all(tf.equal(labels, targets), axis=-1),
+        "random": partners.exists,
+        "hard_content": partners.exists,
+    }
 
 
 def _others(own: tf.Tensor, pool: tf.Tensor, first: tf.Tensor | int) -> tf.Tensor:

@@ -12,6 +12,7 @@ from absl import logging
 
 from rgunit_tf import atomic, cluster
 from rgunit_tf.runs.checkpoints import CheckpointFolder
+from rgunit_tf.runs.clock import Clock
 from rgunit_tf.runs.events import EventFile
 from rgunit_tf.runs.stopping import StopRequest
 
@@ -24,11 +25,12 @@ class Checkpoints(tf.keras.callbacks.Callback):
       every: steps between two checkpoints; one is written at the end of the epoch (logged steps) that reaches them.
       stop: the request to stop; it is answered after the step in which it came, and where that step is logged, once it
         is. In the first step, which builds the graph for seconds, there is nothing to save yet, and a signal ends it.
+      clock: remembered beside each checkpoint.
     """
 
-    def __init__(self, folder: CheckpointFolder, every: int, stop: StopRequest):
+    def __init__(self, folder: CheckpointFolder, every: int, stop: StopRequest, clock: Clock):
         super().__init__()
-        self.folder, self.every, self.stop = folder, every, stop
+        self.folder, self.every, self.stop, self.clock = folder, every, stop, clock
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Notes the step from which training goes on."""
@@ -57,6 +59,7 @@ class Checkpoints(tf.keras.callbacks.Callback):
     def save(self) -> None:
         """Writes a checkpoint of the present step."""
         self.folder.save(int(self.model.step.numpy()))
+        self.clock.save()
 
 
 class History(tf.keras.callbacks.Callback):

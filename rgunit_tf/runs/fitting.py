@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from typing import Any
 
 import ml_collections
@@ -14,9 +13,11 @@ from rgunit_tf import cluster
 from rgunit_tf.data.split import Dataset, Split
 from rgunit_tf.distribution import barrier
 from rgunit_tf.errors import RunError
-from rgunit_tf.runs import saving
+from rgunit_tf.names import printable, to_array
+from rgunit_tf.runs import finished
 from rgunit_tf.runs.callbacks import Checkpoints, History, Progress, Scalars
 from rgunit_tf.runs.checkpoints import CheckpointFolder, first_line
+from rgunit_tf.runs.clock import Clock
 from rgunit_tf.runs.events import EventFile
 from rgunit_tf.runs.rollbacks import Rollbacks
 from rgunit_tf.runs.samples import Samples
@@ -46,9 +47,9 @@ def fit(workdir: Workdir, name: str, model: Any, dataset: Dataset) -> None:
     folder = CheckpointFolder(directory / "checkpoints", model.training_state, config.train.keep_checkpoints)
     folder.restore()
     rollbacks = Rollbacks(directory / "rollbacks.json")
-    started = time.monotonic()
+    clock = Clock(directory / "clock.json")
     with StopRequest() as stop, contextlib.ExitStack() as stack:
-        checkpoints = Checkpoints(folder, config.train.checkpoint_every, stop)
+        checkpoints = Checkpoints(folder, config.train.checkpoint_every, stop, clock)
         samples, callbacks = None, [checkpoints]
         if cluster.is_chief():
             samples, callbacks = _records(workdir, model, dataset, stack)
@@ -71,7 +72,7 @@ def fit(workdir: Workdir, name: str, model: Any, dataset: Dataset) -> None:
         if samples:
             samples.draw()
         if cluster.is_chief():
-            saving.save(model, directory / "final", {"steps": settings.steps, "seconds": time.monotonic() - started})
+            finished.save(model, directory / "final", {"steps": settings.steps, "seconds": clock.seconds})
         barrier()
         stop.leave(f"the {name} stage is finished")
 
@@ -120,6 +121,7 @@ def _fit_steps(
             steps_per_epoch=count,
             callbacks=callbacks,
             terms_each_step=False,
+            average=False,
             verbose=0,
         )
 
@@ -127,7 +129,7 @@ def _fit_steps(
 def _ids(split: Split, settings: ml_collections.ConfigDict, model: Any, step: int) -> list[str]:
     """Names of the images of the batch of a step."""
     batch = next(iter(split.stream(settings.batch_size, model.noise_seed, start_step=step).take(1)))
-    return [name.decode("utf-8", "replace") for name in batch["id"].numpy()]
+    return to_array(batch["id"]).tolist()
 
 
 def _roll_back(
@@ -143,7 +145,7 @@ def _roll_back(
     Raises:
       NumericalFault: the config asks to stop, or there were too many faults.
     """
-    what = f"{fault} on the batch of {', '.join(ids)}"
+    what = f"{fault} on the batch of {printable(', '.join(ids))}"
     if config.train.on_nan == "stop" or rollbacks.exhausted:
         last = (
             f"the checkpoint of step {folder.steps()[-1]} is kept" if folder.steps() else "there is no checkpoint yet"

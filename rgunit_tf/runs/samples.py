@@ -7,13 +7,13 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from rgunit_tf import grid
+from rgunit_tf import grid, pixels
 from rgunit_tf.data.split import Split
 from rgunit_tf.domains import AttributeSchema
+from rgunit_tf.names import to_tensor
 from rgunit_tf.runs.events import EventFile
 from rgunit_tf.stages.guided import GuidedModel
 from rgunit_tf.stages.translation import TranslationModel
-from rgunit_tf.stages.translator import to_uint8
 
 
 def domain_changes(schema: AttributeSchema, labels: np.ndarray) -> list[tuple[str, np.ndarray]]:
@@ -50,20 +50,20 @@ def sample_rows(
       ids: names [B].
       seed: of the styles; the same ones for every column.
     """
-    x = tf.cast(images, tf.float32) / 127.5 - 1.0
-    names = tf.constant(ids)
+    x = pixels.to_float(images)
+    names = to_tensor(ids)
     noise = tf.random.stateless_normal((len(images), model.prior.style_dim), [seed, 0])
     titles, columns = ["input"], [images]
     for title, targets in domain_changes(model.schema, labels):
         styles = model.prior.sample(targets, noise)
         translated, masks = model.translate_with_style(x, styles, names)
         titles.append(title)
-        columns.append(to_uint8(translated).numpy())
+        columns.append(pixels.to_uint8(translated).numpy())
     titles.append(f"mask of {titles[-1]}")
     columns.append(np.repeat((masks.numpy() * 255).astype(np.uint8), 3, axis=-1))
     mean, _ = model.style_encoder(x)
     titles.append("reconstruction")
-    columns.append(to_uint8(model.translate_with_style(x, mean, names)[0]).numpy())
+    columns.append(pixels.to_uint8(model.translate_with_style(x, mean, names)[0]).numpy())
     if isinstance(model, GuidedModel) and model.neighbors:
         rows = model.neighbors_for(x, styles, names)
         neighbors = model.gallery.images(rows).numpy()

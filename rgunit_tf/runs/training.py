@@ -15,10 +15,9 @@ from rgunit_tf.distribution import chief_first, make_strategy
 from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.errors import UserError
 from rgunit_tf.retrieval.gallery import Gallery
-from rgunit_tf.runs import fitting
+from rgunit_tf.runs import contents, finished, fitting
 from rgunit_tf.runs.workdir import STAGES, Workdir
 from rgunit_tf.stages import precision
-from rgunit_tf.stages.guided import GuidedModel
 from rgunit_tf.stages.retrieval import RetrievalModel
 from rgunit_tf.stages.translation import TranslationModel
 
@@ -49,13 +48,13 @@ def train_stage(workdir: Workdir, name: str, dataset: Dataset) -> None:
     Args:
       workdir: claimed for its config.
       name: `translation`, `retrieval` or `guided`.
-      dataset: what `workdir.dataset()` gives.
+      dataset: what `finished.load_dataset` gives.
 
     Raises:
       UserError: a stage it needs is missing or damaged, no checkpoint of it is whole, or the data have changed.
     """
     config = workdir.config
-    workdir.claim_data(dataset)
+    workdir.claim_data(dataset.fingerprint)
     later = [stage for stage in STAGES[STAGES.index(name) + 1 :] if stage in workdir.finished_stages()]
     if later:
         raise UserError(
@@ -67,13 +66,13 @@ def train_stage(workdir: Workdir, name: str, dataset: Dataset) -> None:
         shutil.rmtree(workdir.stage(name) / "gallery", ignore_errors=True)
     # Outside of the strategy's scope: the gallery's variables never change and need no copy a replica.
     guides = name == "guided" and config.guided.neighbors > 0
-    gallery = chief_first(lambda: gallery_of(workdir, dataset)) if guides else None
+    gallery = chief_first(lambda: finished.gallery_of(workdir, dataset)) if guides else None
     tf.keras.utils.set_random_seed(config.train.seed)
     with make_strategy(config.train.strategy).scope(), precision.policy(config.train.precision):
         model = _build(workdir, name, dataset.schema, gallery)
     fitting.fit(workdir, name, model, dataset)
     if name == "retrieval":
-        chief_first(lambda: gallery_of(workdir, dataset))
+        chief_first(lambda: finished.gallery_of(workdir, dataset))
     tf.keras.backend.clear_session()
 
 
@@ -88,20 +87,12 @@ def _build(workdir: Workdir, name: str, schema: AttributeSchema, gallery: Galler
         model.compile(config.translation, config.loss, **execution)
     elif name == "retrieval":
         architecture = {key: config.retrieval[key] for key in RetrievalModel.ARCHITECTURE}
-        model = RetrievalModel(workdir.load_stage("translation"), config.train.seed, **architecture)
+        model = RetrievalModel(finished.load(workdir, "translation"), config.train.seed, **architecture)
         model.compile(config.retrieval, **execution)
     else:
-        retrieval, guided = workdir.load_stage("retrieval"), config.guided
         chosen = ("neighbors", "mode", "content_cache_mb", "content_cache_dtype", "initial_share")
-        model = GuidedModel(retrieval.translation, retrieval, gallery, **{key: guided[key] for key in chosen})
-        model.compile(guided, config.loss, **execution)
+        model = finished.guided(workdir, gallery, **{key: config.guided[key] for key in chosen})
+        if model.neighbors and cluster.is_chief():
+            contents.write(workdir, model.contents_of)
+        model.compile(config.guided, config.loss, **execution)
     return model
-
-
-def gallery_of(workdir: Workdir, dataset: Dataset) -> Gallery:
-    """The workdir's gallery; embeds and indexes the retrieval set where there is none yet."""
-    folder = workdir.stage("retrieval") / "gallery"
-    if not folder.exists():
-        index = workdir.config.retrieval.index
-        Gallery.build(workdir.load_stage("retrieval"), dataset.retrieval, index, folder=folder)
-    return workdir.gallery()

@@ -9,7 +9,7 @@ import os
 import pathlib
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ml_collections
 
@@ -17,10 +17,6 @@ from rgunit_tf import atomic, cluster
 from rgunit_tf import config as config_module
 from rgunit_tf.errors import UserError
 from rgunit_tf.runs import provenance, storage
-
-if TYPE_CHECKING:
-    from rgunit_tf.data.split import Dataset
-    from rgunit_tf.retrieval.gallery import Gallery
 
 STAGES = ("translation", "retrieval", "guided")
 """In the order in which they are trained; each needs the ones before it."""
@@ -69,7 +65,7 @@ class Workdir:
         if differences and cluster.is_chief():
             atomic.write_json(self._file, {**content, "config": plain})
 
-    def claim_data(self, dataset: Dataset) -> None:
+    def claim_data(self, fingerprint: str) -> None:
         """Notes which data the run is trained on, or checks that they are still the same.
 
         Raises:
@@ -78,11 +74,11 @@ class Workdir:
         content = self._read()
         known = content.get("data_fingerprint")
         if known is None and cluster.is_chief():
-            atomic.write_json(self._file, {**content, "data_fingerprint": dataset.fingerprint})
-        elif known not in (None, dataset.fingerprint):
+            atomic.write_json(self._file, {**content, "data_fingerprint": fingerprint})
+        elif known not in (None, fingerprint):
             raise UserError(
                 f"{self.path}: the data have changed since this run began (fingerprint {known}, now "
-                f"{dataset.fingerprint}); restore them, or choose another --workdir"
+                f"{fingerprint}); restore them, or choose another --workdir"
             )
 
     @property
@@ -176,28 +172,6 @@ class Workdir:
     def finished_stages(self) -> list[str]:
         """Names of the stages that are trained to the end."""
         return [name for name in STAGES if (self.stage(name) / "final" / "stage.json").exists()]
-
-    def dataset(self) -> Dataset:
-        """The data the config describes."""
-        from rgunit_tf import data
-
-        return data.from_config(self.config.data)
-
-    def gallery(self) -> Gallery:
-        """The gallery of the finished retrieval stage."""
-        from rgunit_tf.retrieval.gallery import Gallery
-
-        return Gallery.load(self.stage("retrieval") / "gallery")
-
-    def load_stage(self, name: str) -> Any:
-        """The model of a finished stage, with its averaged weights.
-
-        Raises:
-          UserError: the stage is not finished, or its files are damaged.
-        """
-        from rgunit_tf.runs import saving
-
-        return saving.load(self, name)
 
 
 def _tuples(value: Any) -> Any:

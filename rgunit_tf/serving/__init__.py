@@ -7,6 +7,6 @@ from __future__ import annotations
 
 from rgunit_tf.lazy import attach
 
-_HOMES = {"export_stage": "export", "StageGraph": "signatures"}
+_HOMES = {"export": "export", "StageGraph": "signatures"}
 __all__ = sorted(_HOMES)
 __getattr__, __dir__ = attach(__name__, _HOMES)

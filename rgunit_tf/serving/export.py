@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import pathlib
 from collections.abc import Iterator
@@ -15,32 +14,24 @@ from absl import logging
 from rgunit_tf import atomic
 from rgunit_tf.errors import UserError
 from rgunit_tf.retrieval.gallery import Gallery
-from rgunit_tf.runs import server_config
-from rgunit_tf.runs.workdir import Workdir
 from rgunit_tf.serving import warmup
-from rgunit_tf.serving.half_precision import DTYPES, half_contents, half_gallery
+from rgunit_tf.serving.half_precision import DTYPES, half_gallery
 from rgunit_tf.serving.image_codec import MAX_PIXELS
 from rgunit_tf.serving.signatures import StageGraph
-from rgunit_tf.stages.guided import GuidedModel
-from rgunit_tf.stages.retrieval import RetrievalModel
-from rgunit_tf.stages.translation import TranslationModel
 
 FORMAT = 1
 """Version of `rgunit.json`; a reader refuses a newer one."""
 
-_CELEBA_WIDTH = 178
-# As much as a guided model keeps of its gallery's contents, unless told otherwise.
-_CONTENTS_MB = 1024
-
 
 def export(
-    model: TranslationModel | RetrievalModel,
+    model: Any,
     directory: str | os.PathLike,
     gallery: Gallery | None = None,
     index: str | None = None,
     crop_share: float = 1.0,
     gallery_dtype: str = "float32",
     max_pixels: int = MAX_PIXELS,
+    origin: str | None = None,
 ) -> pathlib.Path:
     """Writes `<directory>/<version>/saved_model.pb`, whole or not at all; the version is the next free number.
 
@@ -50,13 +41,14 @@ def export(
     requests with which a server warms up.
 
     Args:
-      model: a stage.
+      model: a stage, as `StageGraph` takes it.
       directory: folder of the stage's versions, the base path of a server's model.
       gallery: what `retrieve` searches; None: there is no such signature. A guided model's own gallery has precedence.
       index: `exact` or `scann`; None: the gallery's own.
       crop_share: side of the centre crop of image files as a share of the shorter side, as in training.
       gallery_dtype: `float32` or `float16`, which embeddings and contents of the gallery are stored as.
       max_pixels: image files of more are refused before they are decoded.
+      origin: noted in `rgunit.json`: what the weights came from, for those who ask later whether they still do.
 
     Returns:
       The version folder.
@@ -66,96 +58,30 @@ def export(
     """
     if gallery_dtype not in DTYPES:
         raise UserError(f"gallery_dtype={gallery_dtype!r} must be one of {', '.join(DTYPES)}")
-    if isinstance(model, GuidedModel) and model.gallery is not None:
-        gallery = model.gallery
-    if index is not None and gallery is None and not _is_translation(model):
-        raise UserError(f"index={index!r} needs a gallery; give the one to search")
-    if index is not None and gallery is not None and index != gallery.index.kind:
-        gallery = gallery.with_index(index)
-    if _is_translation(model):
+    contents_of = model.contents_of
+    if model.retrieval is None:
         gallery = None
-    contents_of = None
-    if gallery is not None and gallery_dtype == "float16":
-        gallery = half_gallery(gallery)
-        if isinstance(model, GuidedModel) and model.neighbors:
-            contents_of = half_contents(model, _CONTENTS_MB)
+    else:
+        gallery = gallery if model.gallery is None else model.gallery
+        if index is not None and gallery is None:
+            raise UserError(f"index={index!r} needs a gallery; give the one to search")
+        if index is not None and index != gallery.index.kind:
+            gallery = gallery.with_index(index)
+        if gallery is not None and gallery_dtype == "float16":
+            gallery = half_gallery(gallery)
+            contents_of = contents_of and contents_of.as_dtype("float16")
     graph = StageGraph(model, gallery, crop_share, max_pixels, contents_of)
     signatures = graph.signatures()
     module = tf.Module(name=model.name)
     # The variables that the signatures read, and no others: neither D nor optimisers.
     read = {id(variable): variable for function in signatures.values() for variable in function.graph.variables}
     module.served = list(read.values())
-    return _publish(module, signatures, _description(graph, signatures), pathlib.Path(directory))
-
-
-def export_stage(
-    workdir: Workdir,
-    name: str,
-    index: str | None = None,
-    model: TranslationModel | RetrievalModel | None = None,
-    gallery_dtype: str = "float32",
-    models_root: str = server_config.MODELS_ROOT,
-) -> pathlib.Path:
-    """Exports a finished stage of a workdir to `<stage>/export/<version>/`, decoding files as its config does.
-
-    The workdir's `serving/models.config` then lists it.
-
-    Args:
-      workdir: with its config.
-      name: the stage.
-      index: `exact` or `scann`; None: as `retrieval.index` of the config says.
-      model: the stage's model with averaged weights, where the caller has it; otherwise it is loaded.
-      gallery_dtype: `float32` or `float16`.
-      models_root: absolute path at which a server sees the workdir.
-
-    Raises:
-      UserError: the stage is not finished, its files are damaged, or the index cannot be had.
-    """
-    if name == "translation":
-        gallery, index = None, None
-        model = model or workdir.load_stage(name)
-    else:
-        _rebuild_gallery(workdir)
-        model = model or workdir.load_stage(name)
-        gallery = getattr(model, "gallery", None) or workdir.gallery()
-    crop_share = _crop_share(workdir.config.data)
-    final = export(model, workdir.stage(name) / "export", gallery, index, crop_share, gallery_dtype)
-    server_config.write(workdir, models_root)
-    return final
-
-
-def _is_translation(model: TranslationModel | RetrievalModel) -> bool:
-    return isinstance(model, TranslationModel) and not isinstance(model, GuidedModel)
-
-
-def _rebuild_gallery(workdir: Workdir) -> None:
-    """Builds the workdir's gallery where it was deleted."""
-    if (workdir.stage("retrieval") / "gallery").exists():
-        return
-    from rgunit_tf.runs import training
-
-    training.gallery_of(workdir, workdir.dataset())
-
-
-def _crop_share(data: Any) -> float:
-    """The crop as a share of the shorter side: `data.crop` is in pixels of CelebA's 178x218, for the avatars too."""
-    crop = data.crop if data.source in ("avatars", "celeba") else 0
-    if data.source == "tfrecord":
-        crop = _prepared_crop(pathlib.Path(data.root).expanduser() / "dataset.json")
-    return crop / _CELEBA_WIDTH if 0 < crop < _CELEBA_WIDTH else 1.0
-
-
-def _prepared_crop(manifest: pathlib.Path) -> int:
-    """The crop that `bin/prepare` noted for its files."""
-    try:
-        return int(json.loads(manifest.read_text(encoding="utf-8"))["crop"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{manifest}: the images' crop cannot be read ({error}); restore the data set") from None
+    description = {**_description(graph, signatures), "origin": origin}
+    return _publish(module, signatures, description, pathlib.Path(directory))
 
 
 def _description(graph: StageGraph, signatures: dict[str, Any]) -> dict[str, Any]:
     """What `rgunit.json` says."""
-    guided = isinstance(graph.model, GuidedModel)
     gallery = graph.gallery
     default = next(
         name
@@ -171,8 +97,8 @@ def _description(graph: StageGraph, signatures: dict[str, Any]) -> dict[str, Any
         "style_dim": graph.style_dim,
         "crop_share": graph.crop_share,
         "max_pixels": graph.max_pixels,
-        "neighbors": graph.model.neighbors if guided else 0,
-        "mode": graph.model.mode if guided else None,
+        "neighbors": graph.model.neighbors,
+        "mode": graph.model.mode,
         "gallery": gallery
         and {"size": gallery.size, "index": gallery.index.kind, "dtype": gallery.embeddings.dtype.name},
         "embedding_dim": graph.retrieval.network.embedding_dim if graph.retrieval is not None else None,
@@ -196,7 +122,7 @@ def _input_names(function: Any) -> list[str]:
 def _publish(
     module: tf.Module, signatures: dict[str, Any], description: dict[str, Any], directory: pathlib.Path
 ) -> pathlib.Path:
-    version = _newest_version(directory) + 1
+    version = newest_version(directory) + 1
     while True:
         final = directory / str(version)
         try:
@@ -228,6 +154,6 @@ def _quiet() -> Iterator[None]:
         logging.set_verbosity(verbosity)
 
 
-def _newest_version(directory: pathlib.Path) -> int:
+def newest_version(directory: pathlib.Path) -> int:
     """The highest version in `directory`; 0 if there is none."""
     return max((int(path.name) for path in directory.glob("[0-9]*") if path.name.isdigit()), default=0)

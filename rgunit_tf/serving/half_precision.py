@@ -1,4 +1,4 @@
-"""Galleries in float16, which take half the memory of a server: embeddings and the contents that guide a translation.
+"""Galleries in float16, which take half the memory of a server.
 
 Only the storage is half as precise: values are widened to float32 as they are read, and computed with as such. A
 distance then is off by at most 2^-11 of the largest embedding's norm.
@@ -7,7 +7,6 @@ distance then is off by at most 2^-11 of the largest embedding's norm.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -16,11 +15,8 @@ from rgunit_tf.retrieval import index
 from rgunit_tf.retrieval.exact_index import ExactIndex, halved
 from rgunit_tf.retrieval.gallery import Gallery
 from rgunit_tf.retrieval.scann_index import BRUTE_FORCE_ROWS, ScannIndex
-from rgunit_tf.stages.guided import GuidedModel
 
 DTYPES = ("float32", "float16")
-# Images encoded at a time when the contents are computed.
-_ENCODED = 64
 
 
 class HalfScannIndex(ScannIndex):
@@ -68,29 +64,4 @@ def half_gallery(gallery: Gallery) -> Gallery:
     tree = gallery.index.kind == "scann" and gallery.size > BRUTE_FORCE_ROWS
     embeddings = gallery.embeddings.numpy()
     half = HalfScannIndex(embeddings) if tree else ExactIndex(embeddings, dtype="float16")
-    return Gallery(half, gallery.ids, gallery._images, gallery.metadata)
-
-
-def half_contents(model: GuidedModel, budget_mb: int) -> Callable[[tf.Tensor], tf.Tensor] | None:
-    """What looks the contents of gallery rows up: int32 [B, r] -> float32 [B, r, h, w, C], from float16.
-
-    Args:
-      model: its gallery's images are encoded.
-      budget_mb: most that the contents may take, MiB.
-
-    Returns:
-      None where they would take more.
-    """
-    side = model.image_size // model.content_encoder.stride
-    if model.gallery.size * side * side * model.content_encoder.channels * 2 > budget_mb * 2**20:
-        return None
-
-    @tf.function(reduce_retracing=True, autograph=False)
-    def encode(rows: tf.Tensor) -> tf.Tensor:
-        images = tf.cast(model.gallery.images(rows), tf.float32) / 127.5 - 1.0
-        return tf.cast(model.content_encoder(images), tf.float16)
-
-    starts = range(0, model.gallery.size, _ENCODED)
-    parts = [encode(tf.range(start, min(start + _ENCODED, model.gallery.size))) for start in starts]
-    contents = tf.Variable(tf.concat(parts, 0), trainable=False, name="contents")
-    return lambda rows: tf.cast(tf.gather(contents, rows), tf.float32)
+    return gallery.with_index(half)

@@ -12,11 +12,9 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from rgunit_tf.data.decoding import MAX_PIXELS
 from rgunit_tf.serving.orientation import orientation, upright
 from rgunit_tf.serving.requests import after, require
-
-MAX_PIXELS = 50_000_000
-"""Larger images are refused, unless said otherwise; decoded pixels take 4 bytes each, for a moment 7."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
@@ -34,7 +32,8 @@ def decode_squares(encoded: tf.Tensor, size: int, crop_share: float = 1.0, max_p
       encoded: string [B], JPEG (also greyscale and CMYK) or PNG (also greyscale, palette, transparent and 16-bit).
       size: side of the results, pixels.
       crop_share: side of the centre crop as a share of the image's shorter side.
-      max_pixels: images that claim more in their header are refused before they are decoded.
+      max_pixels: images that claim more in their header are refused before they are decoded; decoded pixels take 4
+        bytes each, for a moment 7.
 
     Returns:
       uint8 [B, size, size, 3].

@@ -28,12 +28,9 @@ from typing import Any
 
 import tensorflow as tf
 
+from rgunit_tf import pixels
 from rgunit_tf.retrieval.gallery import Gallery
 from rgunit_tf.serving import image_codec, requests
-from rgunit_tf.stages.guided import GuidedModel
-from rgunit_tf.stages.retrieval import RetrievalModel
-from rgunit_tf.stages.translation import TranslationModel
-from rgunit_tf.stages.translator import to_uint8
 
 Tensors = dict[str, tf.Tensor]
 
@@ -54,7 +51,7 @@ class StageGraph:
     Parts that several signatures share are traced once. The networks are those of the model, not copies.
 
     Args:
-      model: a stage.
+      model: a stage: what has the attributes and methods of `stages.Stage` and, if it translates, of a translator.
       gallery: what `retrieve` searches and a guided model is guided by; None: the signatures that need it are absent.
       crop_share: see `image_codec.decode_squares`.
       max_pixels: likewise.
@@ -63,16 +60,15 @@ class StageGraph:
 
     def __init__(
         self,
-        model: TranslationModel | RetrievalModel,
+        model: Any,
         gallery: Gallery | None = None,
         crop_share: float = 1.0,
         max_pixels: int = image_codec.MAX_PIXELS,
         contents_of: Callable[[tf.Tensor], tf.Tensor] | None = None,
     ):
         self.model, self.gallery, self.crop_share, self.max_pixels = model, gallery, crop_share, max_pixels
-        self._contents_of = contents_of or getattr(model, "contents_of", None)
-        self.translation = model.translation if isinstance(model, RetrievalModel) else model
-        self.retrieval = model if isinstance(model, RetrievalModel) else getattr(model, "retrieval", None)
+        self._contents_of = contents_of or model.contents_of
+        self.translation, self.retrieval = model.translation, model.retrieval
         self.image_size, self.attributes = self.translation.image_size, self.translation.schema.size
         self.style_dim = self.translation.prior.style_dim
         images = tf.TensorSpec([None, self.image_size, self.image_size, 3], tf.float32)
@@ -89,7 +85,7 @@ class StageGraph:
             "encode": (self.encode, ("images",)),
             "sample_styles": (self.sample_styles, ("attributes", "noise")),
         }
-        if not isinstance(self.model, RetrievalModel):
+        if self.model.translates:
             names["translate_bytes"] = (self.translate_bytes, ("image_bytes", "attributes"))
             names["translate"] = (self.translate, ("images", "attributes"))
             names["translate_with_style"] = (self.translate_with_style, ("images", "styles"))
@@ -111,7 +107,7 @@ class StageGraph:
         """Files to files of the model's size."""
         styles = self._mean_styles(attributes)
         images = self._decode_files(self._checked_files(image_bytes, attributes))
-        translated, masks = self._translate(_scaled(images), styles)
+        translated, masks = self._translate(pixels.to_float(images), styles)
         return {
             "image_bytes": image_codec.encode_png(translated),
             "mask_bytes": image_codec.encode_png(tf.cast(tf.round(masks * 255.0), tf.uint8)),
@@ -153,7 +149,7 @@ class StageGraph:
         """The same for files."""
         styles = self._mean_styles(attributes)
         images = self._decode_files(self._checked_files(image_bytes, attributes))
-        return self._found(self._embed(_scaled(images), styles), k)
+        return self._found(self._embed(pixels.to_float(images), styles), k)
 
     # Shared parts
 
@@ -166,11 +162,11 @@ class StageGraph:
     def _translated(self, images: tf.Tensor, styles: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         content = self._guided(self._content(images), styles)
         translated, masks = self.model.decode(content, styles, images)
-        return to_uint8(translated), masks
+        return pixels.to_uint8(translated), masks
 
     def _guided(self, content: tf.Tensor, styles: tf.Tensor) -> tf.Tensor:
         """Eq. 9 with neighbours from the exported gallery, whose index may differ from the model's."""
-        if not isinstance(self.model, GuidedModel) or not self.model.neighbors:
+        if not self.model.neighbors:
             return content
         return self.model.fusion(content, self._contents_of(self.neighbor_rows(content, styles)))
 
@@ -192,7 +188,7 @@ class StageGraph:
     # Checks of inputs
 
     def _checked_images(self, images: tf.Tensor) -> tf.Tensor:
-        return _scaled(requests.checked_rows(images, (self.image_size, self.image_size, 3), "images"))
+        return pixels.to_float(requests.checked_rows(images, (self.image_size, self.image_size, 3), "images"))
 
     def _checked_pair(self, images: tf.Tensor, other: tf.Tensor, name: str) -> tuple[tf.Tensor, tf.Tensor]:
         check = requests.same_batch(images, other, f"images and {name}")
@@ -211,11 +207,6 @@ class StageGraph:
 
     def _mean_styles(self, attributes: tf.Tensor) -> tf.Tensor:
         return self.translation.prior.mean(self._checked_attributes(attributes))
-
-
-def _scaled(images: tf.Tensor) -> tf.Tensor:
-    """uint8 -> float32 in [-1, 1]."""
-    return tf.cast(images, tf.float32) / 127.5 - 1.0
 
 
 def _also_empty(function: Callable[..., Any]) -> Callable[..., Any]:

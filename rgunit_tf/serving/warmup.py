@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import tensorflow as tf
 
+from rgunit_tf.protobuf import field
+
 FILE = "tf_serving_warmup_requests"
 # Fields, each a message or text.
 _LOG_PREDICT, _PREDICT_REQUEST = 6, 1
@@ -56,22 +58,9 @@ def _examples(names: tuple[str, ...], sizes: Mapping[str, int]) -> Iterator[dict
 
 
 def _prediction_log(model: str, signature: str, inputs: Mapping[str, np.ndarray]) -> bytes:
-    spec = _field(_MODEL_NAME, model.encode()) + _field(_MODEL_SIGNATURE, signature.encode())
-    request = _field(_REQUEST_MODEL, spec)
+    spec = field(_MODEL_NAME, model.encode()) + field(_MODEL_SIGNATURE, signature.encode())
+    request = field(_REQUEST_MODEL, spec)
     for name, value in inputs.items():
         tensor = tf.make_tensor_proto(value).SerializeToString()
-        request += _field(_REQUEST_INPUTS, _field(_ENTRY_KEY, name.encode()) + _field(_ENTRY_VALUE, tensor))
-    return _field(_LOG_PREDICT, _field(_PREDICT_REQUEST, request))
-
-
-def _field(number: int, content: bytes) -> bytes:
-    """A field of a protocol buffer whose value has a length: key, length, content."""
-    return _varint(number << 3 | 2) + _varint(len(content)) + content
-
-
-def _varint(value: int) -> bytes:
-    groups = []
-    while value > 0x7F:
-        groups.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*groups, value])
+        request += field(_REQUEST_INPUTS, field(_ENTRY_KEY, name.encode()) + field(_ENTRY_VALUE, tensor))
+    return field(_LOG_PREDICT, field(_PREDICT_REQUEST, request))

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from rgunit_tf.errors import UserError
 from rgunit_tf.models.fusion import Fusion
+from rgunit_tf.retrieval.contents import Contents
 from rgunit_tf.retrieval.gallery import Gallery
 from rgunit_tf.stages.noise import StepNoise
 from rgunit_tf.stages.retrieval import RetrievalModel
 from rgunit_tf.stages.translation import TranslationModel
 
 MODES = ("retrieved", "random")
-CACHE_DTYPES = ("float32", "float16")
 
 
 class GuidedModel(TranslationModel):
@@ -35,6 +35,7 @@ class GuidedModel(TranslationModel):
       content_cache_dtype: `float32` holds contents as they were computed; `float16` twice as many, rounded.
       initial_share: the neighbours' share in the fused content before training; beyond 0 the model does not start as
         the translation model, and learns to use what it is given.
+      contents: those of the gallery's first rows, [M, h, w, C], where they are known; else they are computed.
 
     Raises:
       UserError: more neighbours than the gallery has besides an image itself, or an unknown mode or dtype.
@@ -50,9 +51,8 @@ class GuidedModel(TranslationModel):
         content_cache_mb: float = 1024,
         content_cache_dtype: str = "float32",
         initial_share: float = 0.0,
+        contents: np.ndarray | None = None,
     ):
-        if content_cache_dtype not in CACHE_DTYPES:
-            raise UserError(f"content_cache_dtype={content_cache_dtype!r}; known: {', '.join(CACHE_DTYPES)}")
         if mode not in MODES:
             raise UserError(f"mode={mode!r}; known: {', '.join(MODES)}")
         if neighbors and gallery is None:
@@ -79,11 +79,15 @@ class GuidedModel(TranslationModel):
             mine.set_weights(theirs.get_weights())
         self.content_encoder.trainable = self.style_encoder.trainable = False
         self.fusion = Fusion(self.content_encoder.channels, initial_share)
+        self.content_cache = {"content_cache_mb": content_cache_mb, "content_cache_dtype": content_cache_dtype}
         if neighbors:
             side = self.image_size // self.content_encoder.stride
-            content = tf.zeros((1, side, side, self.fusion.channels))
+            shape = (side, side, self.fusion.channels)
+            content = tf.zeros((1, *shape))
             self.fusion(content, tf.stack([content] * neighbors, 1))
-        self._cached_contents = self._cache_contents(content_cache_mb, content_cache_dtype) if neighbors else None
+            self.contents_of = Contents(
+                gallery, self.content_encoder, shape, content_cache_mb, content_cache_dtype, contents
+            )
 
     def compile(self, *args: Any, jit_compile: bool | None = None, **kwargs: Any) -> None:
         """As `TranslationModel.compile`.
@@ -103,21 +107,6 @@ class GuidedModel(TranslationModel):
     @staticmethod
     def _copied_parts(model: TranslationModel) -> list[tf.keras.Model]:
         return [model.content_encoder, model.style_encoder, model.decoder, model.discriminator]
-
-    def _cache_contents(self, budget_mb: float, dtype: str) -> Callable[[], tf.Variable] | None:
-        """Gives the contents of the gallery's first rows, as many as the budget holds; None where it holds none."""
-        side = self.image_size // self.content_encoder.stride
-        held = tf.as_dtype("float16" if dtype == "float16" else self.content_encoder.compute_dtype)
-        count = min(self.gallery.size, int(budget_mb * 2**20) // (side * side * self.fusion.channels * held.size))
-        if not count:
-            return None
-        encode = tf.function(self._encode_rows, reduce_retracing=True, autograph=False)
-        starts = range(0, count, 64)
-        contents = [tf.cast(encode(tf.range(start, min(start + 64, count))), held) for start in starts]
-        # A variable, since a constant would become part of the exported graph, which may not exceed 2 GiB; behind a
-        # function, since Keras would count a variable of its own among the model's weights.
-        variable = tf.Variable(tf.concat(contents, 0), trainable=False, name="contents")
-        return lambda: variable
 
     @property
     def trained_variables(self) -> list[tf.Variable]:
@@ -163,32 +152,6 @@ class GuidedModel(TranslationModel):
         """Gallery rows that guide the translation of images [B, H, W, 3] in [-1, 1] to styles [B, S]; int32 [B, r]."""
         return self.neighbor_rows(self.content_encoder(images), styles, ids)
 
-    def contents_of(self, rows: tf.Tensor) -> tf.Tensor:
-        """Contents of gallery rows: int32 [B, r] -> float [B, r, h, w, C], in the precision of the encoder."""
-        flat = tf.reshape(rows, (-1,))
-        if self._cached_contents is None:
-            contents = self._encode_rows(flat)
-        elif self._cached_contents().shape[0] == self.gallery.size:
-            contents = self._cached(flat)
-        else:
-            count = self._cached_contents().shape[0]
-            missing = tf.where(flat >= count)
-            cached = self._cached(tf.minimum(flat, count - 1))
-            # oneDNN fails on a batch of no images.
-            contents = tf.cond(
-                tf.size(missing) > 0,
-                lambda: tf.tensor_scatter_nd_update(cached, missing, self._encode_rows(tf.gather_nd(flat, missing))),
-                lambda: cached,
-            )
-        return tf.reshape(contents, (-1, self.neighbors, *contents.shape[1:]))
-
-    def _cached(self, rows: tf.Tensor) -> tf.Tensor:
-        return tf.cast(tf.gather(self._cached_contents(), rows), self.content_encoder.compute_dtype)
-
-    def _encode_rows(self, rows: tf.Tensor) -> tf.Tensor:
-        images = tf.cast(self.gallery.images(rows), tf.float32) / 127.5 - 1.0
-        return tf.stop_gradient(self.content_encoder(images))
-
     def get_config(self) -> dict[str, Any]:
         """Settings of this stage; the models and the gallery it is built from are saved on their own."""
-        return {"neighbors": self.neighbors, "mode": self.mode}
+        return {"neighbors": self.neighbors, "mode": self.mode, **self.content_cache}

@@ -188,11 +188,16 @@ def apply_clipped(
 def averaged(optimizer: AdamW, variables: Sequence[tf.Variable]) -> Iterator[None]:
     """Within the block `variables` hold their moving averages; afterwards their own values again."""
     own = [tf.identity(variable) for variable in variables]
-    for variable in variables:
-        index = optimizer._index_dict[optimizer._var_key(variable)]
-        variable.assign(optimizer._model_variables_moving_average[index])
+    take_averages(optimizer, variables)
     try:
         yield
     finally:
         for variable, value in zip(variables, own, strict=True):
             variable.assign(value)
+
+
+def take_averages(optimizer: AdamW, variables: Sequence[tf.Variable]) -> None:
+    """Gives `variables` the values of their moving averages."""
+    for variable in variables:
+        index = optimizer._index_dict[optimizer._var_key(variable)]
+        variable.assign(optimizer._model_variables_moving_average[index])

@@ -10,8 +10,6 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
-
 
 @contextlib.contextmanager
 def policy(name: str) -> Iterator[None]:

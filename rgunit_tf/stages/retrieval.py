@@ -45,6 +45,11 @@ class RetrievalModel(Stage):
         self.built = True
 
     @property
+    def retrieval(self) -> RetrievalModel:
+        """Itself."""
+        return self
+
+    @property
     def trained_variables(self) -> list[tf.Variable]:
         """What the triplet loss trains: R alone."""
         return self.network.trainable_variables

@@ -22,7 +22,23 @@ class Stage(tf.keras.Model):
     Args:
       name: of the stage, and of its group of settings.
       seed: of the noise in training; weights follow Keras' global seed.
+
+    Attributes:
+      translates: whether it makes pictures.
+      translation: the translation model it holds, or itself.
+      retrieval: the retrieval model it holds, or itself; None in the first stage.
+      gallery: the images that guide its translations; None where none do.
+      contents_of: contents of gallery rows, int32 [B, r] -> float [B, r, h, w, C]; None where none guide.
+      neighbors: r of Eq. 9, how many images guide a translation.
+      mode: how they are chosen, `retrieved` or `random`; None where none are.
     """
+
+    translates = False
+    retrieval: Any = None
+    gallery: Any = None
+    contents_of: Any = None
+    neighbors = 0
+    mode: str | None = None
 
     def __init__(self, name: str, seed: int):
         # The stage's own arithmetic is float32 whatever the networks compute in.
@@ -83,9 +99,13 @@ class Stage(tf.keras.Model):
         *args: Any,
         callbacks: Sequence[tf.keras.callbacks.Callback] | None = None,
         terms_each_step: bool = True,
+        average: bool = True,
         **kwargs: Any,
     ) -> Any:
         """As `keras.Model.fit`, of batches as `Split.stream` and `Split.batches` give them.
+
+        Afterwards the model holds the moving averages of its weights: what is translated with it, built on it or
+        exported from it then is what `bin/train` would have saved. A further `fit` goes on from there.
 
         Args:
           x: the batches.
@@ -93,6 +113,7 @@ class Stage(tf.keras.Model):
           callbacks: Keras callbacks.
           terms_each_step: False gives the terms to callbacks at the end of an epoch only. For trainings of days: on
             Python 3.11, TensorFlow 2.15 loses some 40 bytes with each tensor that it hands to Python.
+          average: False leaves the weights of the last step, for a training that goes on.
           **kwargs: for `keras.Model.fit`.
 
         Raises:
@@ -104,7 +125,10 @@ class Stage(tf.keras.Model):
         if self.terms_each_step != terms_each_step:
             self.terms_each_step = terms_each_step
             self.train_function = None  # Keras traces the step anew.
-        return super().fit(x, *args, callbacks=[EpochTerms(), Faults(), *(callbacks or ())], **kwargs)
+        history = super().fit(x, *args, callbacks=[EpochTerms(), Faults(), *(callbacks or ())], **kwargs)
+        if average:
+            optimization.take_averages(self._main_optimizer, self.trained_variables)
+        return history
 
     def reseed(self, offset: int) -> None:
         """Draws the noise of training from the seed plus `offset`."""

@@ -12,11 +12,13 @@ import numpy as np
 import tensorflow as tf
 
 from rgunit_tf import config as settings_module
+from rgunit_tf import pixels
 from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.errors import UserError
 from rgunit_tf.models.decoder import Decoder
 from rgunit_tf.models.encoders import ContentEncoder, StyleEncoder
 from rgunit_tf.models.style_prior import StylePrior
+from rgunit_tf.names import to_tensor
 from rgunit_tf.stages.noise import StepNoise
 from rgunit_tf.stages.stage import Stage
 
@@ -36,6 +38,8 @@ class Translator(Stage):
     Raises:
       UserError: a setting that does not exist or is out of its range.
     """
+
+    translates = True
 
     def __init__(
         self,
@@ -61,6 +65,11 @@ class Translator(Stage):
         images = tf.zeros((1, image_size, image_size, 3))
         self.decoder(self.content_encoder(images), self.style_encoder(images)[0])
         self.built = True
+
+    @property
+    def translation(self) -> Translator:
+        """Itself."""
+        return self
 
     def guide(self, content: tf.Tensor, styles: tf.Tensor, ids: tf.Tensor, noise: StepNoise | None) -> tf.Tensor:
         """The content that G decodes: here Ec(x) itself; the guided stage fuses neighbours into it (Eq. 9)."""
@@ -133,7 +142,7 @@ class Translator(Stage):
         self,
         images: np.ndarray,
         attributes: Sequence[str] | np.ndarray,
-        samples: int = 1,
+        samples: int = 0,
         seed: int = 0,
         ids: Sequence[str] | None = None,
     ) -> np.ndarray:
@@ -143,12 +152,12 @@ class Translator(Stage):
           images: uint8 [B, H, W, 3].
           attributes: names to set (`"Blond_Hair"`) or unset (`"-Young"`), the others staying what the model sees in
             the input; or target label vectors, float [B, K] or [1, K].
-          samples: how many styles to draw of the target domain.
-          seed: of the styles.
+          samples: styles to draw of the target domain; 0: the mean of its component of the prior, as served, V = 1.
+          seed: of the drawn styles.
           ids: names of images that are in a guided model's gallery and must not be retrieved.
 
         Returns:
-          uint8 [samples, B, H, W, 3].
+          uint8 [V, B, H, W, 3], V = max(samples, 1).
 
         Raises:
           UserError: images of another size or type, or an unknown attribute.
@@ -157,7 +166,7 @@ class Translator(Stage):
         side = self.image_size
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != (side, side, 3):
             raise UserError(f"images: {images.dtype} {images.shape}; expected uint8 [B, {side}, {side}, 3]")
-        x = tf.cast(images, tf.float32) / 127.5 - 1.0
+        x = pixels.to_float(images)
         if isinstance(attributes, np.ndarray):
             labels = self.schema.check_labels(attributes, "attributes")
             if len(labels) not in (1, len(images)):
@@ -166,14 +175,12 @@ class Translator(Stage):
                 )
         else:
             labels = np.stack([self.schema.apply(label, attributes) for label in self.predict_labels(x).numpy()])
-        results = []
-        for sample in range(samples):
-            noise = tf.random.stateless_normal((len(images), self.prior.style_dim), [seed, sample])
-            translated, _ = self.translate_with_style(
-                x, self.prior.sample(labels, noise), None if ids is None else tf.constant(list(ids))
-            )
-            results.append(to_uint8(translated).numpy())
-        return np.stack(results)
+        names = None if ids is None else to_tensor(ids)
+        size = (len(images), self.prior.style_dim)
+        noise = [tf.random.stateless_normal(size, [seed, sample]) for sample in range(samples)]
+        labels = np.broadcast_to(labels, (len(images), self.schema.size))
+        styles = [self.prior.sample(labels, each) for each in noise] or [self.prior.mean(labels)]
+        return np.stack([pixels.to_uint8(self.translate_with_style(x, each, names)[0]).numpy() for each in styles])
 
     def export(self, directory: str | os.PathLike, index: str | None = None) -> pathlib.Path:
         """Writes a SavedModel, with the averaged weights of a compiled model, to a new `<directory>/<version>/`.
@@ -202,8 +209,3 @@ class Translator(Stage):
         """Inverse of `get_config`."""
         del custom_objects
         return cls(AttributeSchema.from_dict(config["schema"]), **{k: v for k, v in config.items() if k != "schema"})
-
-
-def to_uint8(images: tf.Tensor) -> tf.Tensor:
-    """Float images in [-1, 1] -> uint8 in 0..255, rounded."""
-    return tf.cast(tf.round(tf.clip_by_value((images + 1.0) * 127.5, 0.0, 255.0)), tf.uint8)

@@ -39,6 +39,14 @@ def test_it_says_what_is_where(run, photos, tmp_path):
     assert code == 0 and again.startswith("prepare: 119 images")
 
 
+def test_images_to_retrieve_from_are_prepared_once_and_named_in_training(run, photos, tmp_path):
+    code, out, _ = run(f"--config.data.retrieval_source={photos / 'cat'}")
+    assert code == 0 and "retrieval 60" in out
+    assert out.endswith(f" --config.data.retrieval_source={tmp_path / 'records'}\n")
+    code, _, err = run(f"--config.data.retrieval_source={tmp_path / 'records'}")
+    assert code == 2 and "it is prepared already; leave it out here, name it in training" in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

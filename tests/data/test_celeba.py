@@ -1,8 +1,10 @@
+import os
 import re
 
 import numpy as np
 import pytest
 
+from rgunit_tf import data
 from rgunit_tf.data import celeba as source
 from rgunit_tf.data.records import TEST, TRAIN, UNLABELED, VALIDATION
 from rgunit_tf.errors import UserError
@@ -11,13 +13,13 @@ HAIR = ("Black_Hair", "Blond_Hair", "Brown_Hair")
 ATTRIBUTES = (*HAIR, "Male", "Young")
 
 
-def load(data, attributes=ATTRIBUTES, groups=(HAIR,), **options):
-    return source.load_records(data.root, attributes, groups, **options)
+def load(celeba, attributes=ATTRIBUTES, groups=(HAIR,), **options):
+    return source.load_records(celeba.root, attributes, groups, **options)
 
 
-def refused(data, message, **options):
+def refused(celeba, message, **options):
     with pytest.raises(UserError, match=message) as caught:
-        load(data, **options)
+        load(celeba, **options)
     assert "\n" not in str(caught.value)
 
 
@@ -155,6 +157,21 @@ def test_malformed_attribute_file(celeba, line, text, message):
 def test_attribute_file_without_rows(celeba, content, message):
     celeba.attributes.write_bytes(content)
     refused(celeba, re.escape(str(celeba.attributes)) + ".*" + message)
+
+
+def test_names_that_are_not_utf8(celeba):
+    """In the lists as on the disk: latin-1, say."""
+    name = os.fsdecode(b"caf\xe9.png")
+    (celeba.images / celeba.names[7]).rename(celeba.images / name)
+    celeba.write_partition([0] * 30 + [1] * 4 + [2] * 6)
+    for file in (celeba.attributes, celeba.partition):
+        file.write_bytes(file.read_bytes().replace(celeba.names[7].encode(), b"caf\xe9.png"))
+    dataset = data.load("celeba", celeba.root, image_size=16)
+    assert name in dataset.train.ids
+    batches = dataset.train.batches(30, training=False)
+    assert b"caf\xe9.png" in next(iter(batches))["id"].numpy()
+    celeba.partition.write_bytes(celeba.partition.read_bytes().replace(b"caf\xe9", b"caf\xe8"))
+    refused(celeba, r"caf\\udce8.png is not in")
 
 
 @pytest.mark.parametrize(

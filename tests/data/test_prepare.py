@@ -91,9 +91,20 @@ def test_a_folder_and_unlabelled_images_besides(make_folder, tmp_path, image_siz
     original, read = data.load("folder", root, **options), data.load("tfrecord", tmp_path / "records", **options)
     assert read.schema.categorical and read.train.content_labels is None
     assert_same_batches(batches_of(original.train), batches_of(read.train))
-    reader = data.tfrecord.retrieval_reader(tmp_path / "records")
-    assert [f"retrieval/{reader.relative_name(row)}" for row in range(5)] == original.retrieval.ids.tolist()
-    assert [reader.read(row) for row in range(5)] == [original.retrieval.encoded(row) for row in range(5)]
+    prepared = {**options, "retrieval_source": os.fspath(tmp_path / "records")}
+    read = data.load("tfrecord", tmp_path / "records", **prepared)
+    assert read.retrieval.ids.tolist() == original.retrieval.ids.tolist() and len(read.retrieval) == 5
+    np.testing.assert_array_equal(read.retrieval.images(), original.retrieval.images())
+    assert [read.retrieval.encoded(row) for row in range(5)] == [original.retrieval.encoded(row) for row in range(5)]
+
+
+def test_the_training_images_of_a_prepared_folder_can_be_retrieved(celeba, records, make_folder, tmp_path):
+    prepare.write_tfrecord(records, tmp_path / "records", shards=2)
+    root = make_folder({"cat": 6, "dog": 6})
+    dataset = data.load("folder", root, image_size=16, retrieval_source=os.fspath(tmp_path / "records"))
+    everyone = data.load("celeba", celeba.root, crop=18, image_size=16, retrieval_source="all").retrieval
+    assert dataset.retrieval.ids.tolist() == [f"retrieval/{name}" for name in everyone.ids]
+    np.testing.assert_array_equal(dataset.retrieval.images(), everyone.images())
 
 
 def test_records_of_records(records, tmp_path):

@@ -36,20 +36,8 @@ def test_encoded_is_the_file(dataset, celeba):
     assert dataset.train.encoded(3) == (celeba.images / dataset.train.ids[3]).read_bytes()
 
 
-def test_domain_batches(dataset):
-    domains = dataset.train.domain_batches(2, training=False)
-    assert len(domains) > 2
-    seen = []
-    for name, batches in domains.items():
-        for batch in batches:
-            assert "target" not in batch
-            assert {dataset.schema.describe(label) for label in batch["label"].numpy()} == {name}
-            seen += batch["id"].numpy().astype(str).tolist()
-    assert sorted(seen) == sorted(dataset.train.ids)
-
-
-def test_unlabelled_split_has_neither_labels_nor_targets(dataset):
-    bare = dataset.train.without_labels()
+def test_unlabelled_split_has_neither_labels_nor_targets(celeba):
+    bare = data.load("celeba", celeba.root, image_size=16, retrieval_source="all").retrieval
     assert bare.labels is None
     assert set(next(iter(bare.stream(2, seed=0)))) == {"image", "id"}
     assert set(next(iter(bare.batches(2)))) == {"image", "id"}

@@ -78,6 +78,7 @@ def test_missing_folder():
     refused("/nowhere", "data.root=/nowhere: no such folder")
 
 
-def test_without_a_retrieval_part(written):
-    with pytest.raises(UserError, match="prepared without a folder of images; give train or all"):
-        data.tfrecord.retrieval_reader(written)
+def test_a_damaged_folder_to_retrieve_from(written, make_folder):
+    next(written.glob("train-*")).unlink()
+    with pytest.raises(UserError, match=r"train-.*\.tfrecord: missing; copy it again"):
+        data.load("folder", make_folder({"a": 6, "b": 6}, "other"), image_size=16, retrieval_source=str(written))

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from rgunit_tf import pixels
 from rgunit_tf.evaluation import diversity
-from rgunit_tf.evaluation.judge.attribute_classifier import as_float
 from rgunit_tf.evaluation.metrics.perceptual import PerceptualNetwork
 
 PLAIN = PerceptualNetwork("plain", "pixels", lambda images: [images])
@@ -45,7 +45,7 @@ def test_value_is_the_mean_over_inputs_domains_and_pairs(drawn):
     noise = np.random.default_rng([2, 5]).standard_normal((4 * 3 * 3, 2)).reshape(4, 3, 3, 2)
     distances = []
     for row, input_noise in zip(rows, noise, strict=True):
-        image = as_float(drawn.test.images([row])).numpy()[0]
+        image = pixels.to_float(drawn.test.images([row])).numpy()[0]
         for domain_noise in input_noise:
             three = image + 0.3 * domain_noise[:, :1, None, None] * np.array([1.0, 0.0, 0.0])
             three = three / np.linalg.norm(three, axis=-1, keepdims=True)

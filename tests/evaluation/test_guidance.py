@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rgunit_tf.evaluation.guidance import KEPT, evaluate_guidance
+from rgunit_tf.evaluation import collected, translation
+from rgunit_tf.evaluation.guidance import CHANGES, Misguided, evaluate_guidance
+from rgunit_tf.evaluation.metrics import classifier_score, frechet
+
+FIGURES = ("frechet_classifier_distance", "accuracy", "counterfactual_l1_ratio")
 
 
 @pytest.fixture
@@ -44,7 +48,7 @@ def measured(guided, drawn, classifier, truth):
 
 def test_neighbours_that_are_the_picture_matter(measured):
     used = measured[1.0]
-    assert {f"{change}/{name}" for change in ("swapped_neighbors", "no_neighbors") for name in KEPT} < set(used)
+    assert {f"{change}/{name}" for change in ("swapped_neighbors", "no_neighbors") for name in FIGURES} < set(used)
     # Another image's picture is the right kind of picture, of the wrong person and mostly of other attributes.
     assert used["swapped_neighbors/counterfactual_l1_ratio"]["value"] > 0.5
     assert 0.4 < used["swapped_neighbors/accuracy"]["value"] < 0.9
@@ -57,7 +61,7 @@ def test_neighbours_that_are_the_picture_matter(measured):
 
 def test_neighbours_that_are_not_used_change_nothing(measured):
     unused = measured[0.0]
-    for name in KEPT:
+    for name in FIGURES:
         assert unused[f"swapped_neighbors/{name}"]["value"] == unused[f"no_neighbors/{name}"]["value"], name
     assert unused["neighbor_share"]["value"] == 0.0
 
@@ -73,3 +77,25 @@ def test_share_of_the_neighbours(guided, drawn, classifier, fake_model):
 
 def test_a_model_without_neighbours_has_no_such_figures(fake_model, drawn, classifier):
     assert evaluate_guidance(fake_model("copy"), drawn, classifier) == {}
+
+
+def test_figures_are_those_of_the_whole_evaluation_to_the_bit(guided, drawn, classifier, truth, measured):
+    for change, (function, words) in CHANGES.items():
+        whole = translation.evaluate_translation(Misguided(guided(1.0), function), drawn, classifier, truth)
+        for name in FIGURES:
+            found, expected = measured[1.0][f"{change}/{name}"], whole[name]
+            assert found["computed_with"] == f"{expected['computed_with']}; {words}"
+            assert {**found, "computed_with": 0, "seconds": 0} == {**expected, "computed_with": 0, "seconds": 0}
+
+
+def test_nothing_else_is_computed(guided, drawn, classifier, truth, monkeypatch):
+    for module, name in (
+        (frechet, "kernel_record"),
+        (classifier_score, "record"),
+        (collected, "structural_similarity"),
+    ):
+        monkeypatch.setattr(module, name, lambda *arguments: pytest.fail("not kept"))
+    found = evaluate_guidance(guided(1.0), drawn, classifier, truth)
+    assert len(found) == len(CHANGES) * len(FIGURES) + 1
+    without = evaluate_guidance(guided(1.0), drawn, classifier)
+    assert set(found) - set(without) == {f"{change}/counterfactual_l1_ratio" for change in CHANGES}

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from rgunit_tf.data.split import Split
 from rgunit_tf.evaluation import retrieval as evaluation
-from rgunit_tf.evaluation.translated import draw_targets
+from rgunit_tf.evaluation.outputs.neighbors import nearest_rows
+from rgunit_tf.evaluation.outputs.translated import draw_targets
 from rgunit_tf.retrieval import Gallery
 
 
@@ -71,7 +73,7 @@ def test_unlabelled_images_do_not_count(model, drawn):
     gallery = Gallery.build(model, drawn.train)
     hidden = types.SimpleNamespace(
         train=drawn.train.subset(np.arange(60)),
-        retrieval=drawn.train.without_labels(),
+        retrieval=Split(drawn.train.store, drawn.train.rows, drawn.train.ids, drawn.schema),
         test=drawn.test,
         schema=drawn.schema,
     )
@@ -84,7 +86,7 @@ def test_unlabelled_images_do_not_count(model, drawn):
 def test_an_image_of_the_gallery_is_not_found_by_itself(model, gallery, drawn):
     split = drawn.train.subset(np.arange(8))
     queries = gallery.embeddings.numpy()[:8]
-    rows = evaluation.nearest_rows(gallery, queries, split.ids, 3)
+    rows = nearest_rows(gallery, queries, split.ids, 3)
     assert not (rows == np.arange(8)[:, None]).any()
 
 
@@ -101,3 +103,25 @@ def test_recall_of_an_inexact_index_is_measured(model, gallery, drawn):
     worse = Gallery(Worse(), gallery.ids)
     record = evaluation.evaluate_retrieval(model, worse, drawn, k=5)["recall_at_5"]
     assert record["value"] == pytest.approx(0.8)
+
+
+def test_recall_leaves_out_the_querys_own_image_as_the_search_does():
+    ids = np.array([f"{number}.png" for number in range(8)])
+    embeddings = np.array([[2.0**number] for number in range(8)], np.float32)
+    exact = Gallery.from_embeddings(embeddings, ids)
+
+    class Right:
+        """Finds what an exact search finds, but does not promise to."""
+
+        is_exact, size, embeddings = False, exact.size, exact.embeddings
+
+        def search(self, queries, k):
+            return exact.index.search(queries, k)
+
+    gallery = Gallery(Right(), ids)
+    rows = nearest_rows(gallery, embeddings, ids, 2)
+    np.testing.assert_array_equal(rows[:3], [[1, 2], [0, 2], [1, 0]])
+    record = evaluation._recall_record(gallery, embeddings, ids, rows, seed=0)
+    assert record["value"] == 1.0, "with the query's own image among the exact neighbours it would be 0.5"
+    rows[:, 1] = (np.arange(8) + 4) % 8
+    assert evaluation._recall_record(gallery, embeddings, ids, rows, seed=0)["value"] == 0.5

@@ -6,9 +6,11 @@ from PIL import Image
 
 from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.errors import UserError
-from rgunit_tf.evaluation import stage_evaluation, summary
+from rgunit_tf.evaluation import stage_evaluation
 from rgunit_tf.evaluation.judge import classifier_training
 from rgunit_tf.evaluation.judge.attribute_classifier import AttributeClassifier
+from rgunit_tf.evaluation.report import summary
+from rgunit_tf.evaluation.report.catalogue import CATALOGUE
 from rgunit_tf.retrieval import Gallery
 from rgunit_tf.stages.retrieval import RetrievalModel
 from rgunit_tf.stages.translation import TranslationModel
@@ -22,16 +24,18 @@ class Run:
         self.config = types.SimpleNamespace(data=types.SimpleNamespace(source="celeba"))
         self.translation = TranslationModel(dataset.schema, 16, width=4, residual_blocks=1, mlp_width=8, style_dim=2)
         self.retrieval = RetrievalModel(self.translation, embedding_dim=8, hidden=8, content_channels=4)
-        self.dataset = lambda: dataset
+        self.dataset = dataset
 
     def finished_stages(self):
         return self.stages
 
-    def load_stage(self, name):
-        return getattr(self, name)
 
-    def gallery(self):
-        return Gallery.build(self.retrieval, self.dataset().retrieval)
+@pytest.fixture(autouse=True)
+def left_by_training(monkeypatch):
+    finished = stage_evaluation.finished
+    monkeypatch.setattr(finished, "load", lambda run, name: getattr(run, name))
+    monkeypatch.setattr(finished, "load_dataset", lambda run: run.dataset)
+    monkeypatch.setattr(finished, "load_gallery", lambda run: Gallery.build(run.retrieval, run.dataset.retrieval))
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +43,7 @@ def short_training(monkeypatch, tmp_path):
     # No network that happens to lie on this machine.
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setenv("RGUNIT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setitem(classifier_training.RECIPE, "width", 4)
     monkeypatch.setitem(classifier_training.RECIPE, "steps", 20)
     monkeypatch.setitem(classifier_training.RECIPE, "batch_size", 16)
@@ -64,6 +69,16 @@ def test_every_finished_stage_is_measured_and_pictured(drawn, tmp_path):
     text = "\n".join(summary.lines(written))
     assert "real         classifier_score" in text
     assert "frechet_over_floor" in text and "precision_at_10/average" in text
+
+    of_attributes = {name for name, metric in CATALOGUE.items() if metric.by_attribute}
+    for result in written["stages"].values():
+        for name in result["metrics"]:
+            known = name.removeprefix("floor_").removeprefix("random_images/").removesuffix("_input")
+            kind, _, attribute = known.partition("/")
+            of_attribute = attribute in drawn.schema.names and (
+                kind in of_attributes or kind.startswith("precision_at_")
+            )
+            assert known in CATALOGUE or of_attribute, name
 
     again = stage_evaluation.evaluate_workdir(
         Run(tmp_path, drawn, ["translation", "retrieval"]), ["translation"], seed=2

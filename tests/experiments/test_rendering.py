@@ -68,6 +68,20 @@ def test_one_metric_a_column_the_papers_own_only_where_every_row_has_it():
     assert rendering.metric_of(column, {"a": [both], "real": [records(accuracy=1.0)]}) == "fid"
 
 
+def test_a_metric_that_training_saw_stands_nowhere_unmarked(rows):
+    table, name, other = all_tables()[2], "frechet_efficientnet_distance", "frechet_mobilenet_distance"
+    column = next(column for column in table.columns if name in column.metrics)
+    for label in rows:
+        rows[label] = [{name: {"value": 2.0, "seen_in_training": True}, other: {"value": 3.0}}]
+    assert rendering.metric_of(column, rows) == other
+    for label in rows:
+        del rows[label][0][other]
+    assert rendering.metric_of(column, rows) == name
+    marked = f"{name} (no judgement: training saw this network)"
+    text = rendering.to_markdown(table, rows)
+    assert text.count(name) == text.count(marked) >= 2
+
+
 def test_tables_take_the_asked_shares_and_numbers():
     tables = all_tables(percents=(10, 100), counts=(2,))
     assert [row.label for row in tables[3].rows][::3] == ["GMM-UNIT 10 %", "GMM-UNIT 100 %"]

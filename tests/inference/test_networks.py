@@ -69,14 +69,14 @@ def images():
 def test_translations_are_those_of_the_stage(model, stages, schema, images):
     import tensorflow as tf
 
-    from rgunit_tf.stages.translator import to_uint8
+    from rgunit_tf import pixels
 
     guided = stages[2]
     label = schema.vector(["Male"])
     x = tf.cast(images, tf.float32) / 127.5 - 1.0
     expected, masks = guided.translate_with_style(x, guided.prior.mean(np.stack([label] * 3)))
     result = model.translate(images, label)
-    assert np.abs(result.images[0].astype(int) - to_uint8(expected).numpy()).max() <= 1
+    assert np.abs(result.images[0].astype(int) - pixels.to_uint8(expected).numpy()).max() <= 1
     np.testing.assert_allclose(result.masks[0], masks, atol=1e-5)
     assert result.masks.min() < 0.9
     np.testing.assert_allclose(model.styles_of(images), guided.style_encoder(x)[0], atol=1e-5)

@@ -48,7 +48,7 @@ def test_the_three_stages_in_a_script(data, tmp_path):
     history = retrieval.fit(data.train.batches(10), epochs=1, verbose=0)
     assert history.history["triplet_loss"][0] > 0
 
-    gallery = rg.Gallery.build(retrieval, data.train.without_labels())
+    gallery = rg.Gallery.build(retrieval, data.train)
     assert gallery.size == len(data.train) and set(gallery.ids) == set(data.train.ids)
 
     guided = rg.GuidedModel(translation, retrieval, gallery, neighbors=3)

@@ -34,21 +34,6 @@ def test_moments_of_samples(prior):
     np.testing.assert_allclose(np.cov(styles.T), 0.25 * np.eye(6), atol=0.015)
 
 
-def test_log_density_is_that_of_the_component(prior):
-    styles = np.random.default_rng(0).normal(size=(3, 6)).astype(np.float32)
-    expected = [component(label).log_prob(style) for label, style in zip(LABELS, styles, strict=True)]
-    np.testing.assert_allclose(prior.log_density(styles, LABELS), expected, rtol=1e-5)
-
-
-def test_mixture_log_density(prior):
-    styles = np.random.default_rng(0).normal(size=(7, 6)).astype(np.float32)
-    weights = np.array([0.2, 0.5, 0.3], np.float32)
-    mixture = tfd.Mixture(tfd.Categorical(probs=weights), [component(label) for label in LABELS])
-    np.testing.assert_allclose(
-        prior.mixture_log_density(styles, tf.constant(LABELS), weights), mixture.log_prob(styles), rtol=1e-5
-    )
-
-
 def test_kl_to_the_component(prior):
     random = np.random.default_rng(0)
     mean, log_variance = (random.normal(size=(3, 6)).astype(np.float32) for _ in range(2))

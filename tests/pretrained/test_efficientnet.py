@@ -21,9 +21,9 @@ def network():
 
 
 @installed
-def test_features_are_those_of_the_pytorch_package(network, seeded):
+def test_features_are_those_of_the_pytorch_package(network, seeded_weights):
     recorded = np.array(json.loads((RECORDED / "efficientnet.json").read_text())["features"])
-    features, classes = network(seeded.pictures())
+    features, classes = network(seeded_weights.pictures())
     assert features.shape == (2, efficientnet.FEATURES) and features.dtype == np.float32 and classes is None
     np.testing.assert_allclose(features, recorded, atol=2e-4)
     assert "ImageNet" in network.name and "sha256 57934424" in network.name and "bicubic" in network.name

@@ -172,9 +172,9 @@ def test_noise_raises_fid_step_by_step(network):
 
 
 def test_views_of_real_images_are_kept_and_bounded(network, drawn, tmp_path, monkeypatch):
-    from rgunit_tf.evaluation.judge import imagenet
+    from rgunit_tf.evaluation.judge import views
 
-    monkeypatch.setattr(imagenet, "IMAGES", 10)
+    monkeypatch.setattr(views, "IMAGES", 10)
     first = ImageNetJudge(network, drawn, folder=tmp_path)
     assert first.test.features.shape == (10, FEATURES) and len(list(tmp_path.glob("*.npz"))) == 2
     monkeypatch.setattr(Views, "of", lambda *arguments: pytest.fail("computed again"))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from rgunit_tf import atomic
 from rgunit_tf.errors import UserError
 from rgunit_tf.retrieval import Gallery, array_file
 from rgunit_tf.retrieval.array_file import array_writer
@@ -203,10 +204,8 @@ def test_pickled_arrays_are_not_read(tmp_path):
     make().save(tmp_path / "gallery")
     path = tmp_path / "gallery" / "embeddings.npy"
     np.save(path, np.array([{}]), allow_pickle=True)
-    from rgunit_tf.retrieval import gallery_files
-
     manifest = json.loads((tmp_path / "gallery" / "manifest.json").read_text())
-    manifest["sha256"]["embeddings.npy"] = gallery_files._sha256(path)
+    manifest["sha256"]["embeddings.npy"] = atomic.checksum(path)
     (tmp_path / "gallery" / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(UserError, match=r"embeddings\.npy is not an array"):
         Gallery.load(tmp_path / "gallery")

@@ -14,6 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from rgunit_tf.runs.callbacks import Checkpoints, History, Progress, Scalars
 from rgunit_tf.runs.checkpoints import CheckpointFolder
+from rgunit_tf.runs.clock import Clock
 from rgunit_tf.runs.events import EventFile
 from rgunit_tf.runs.stopping import StopRequest
 from rgunit_tf.stages.tracking import TermMeans
@@ -51,13 +52,13 @@ def run(callback, model, steps, logs=None):
     ],
 )
 def test_checkpoints_are_saved_where_their_step_is_reached(model, folder, every, ends, saved):
-    run(Checkpoints(folder, every, StopRequest()), model, ends)
+    run(Checkpoints(folder, every, StopRequest(), Clock(folder.folder.parent / "clock.json")), model, ends)
     assert folder.steps() == saved
 
 
 def test_a_resumed_run_saves_at_the_same_steps(model, folder):
     model.step.assign(20)
-    run(Checkpoints(folder, 10, StopRequest()), model, [25, 30])
+    run(Checkpoints(folder, 10, StopRequest(), Clock(folder.folder.parent / "clock.json")), model, [25, 30])
     assert folder.steps() == [30]
 
 
@@ -65,7 +66,7 @@ def test_a_resumed_run_saves_at_the_same_steps(model, folder):
 def test_a_signal_saves_and_stops_after_the_step(model, folder, capsys, number):
     handler = signal.getsignal(number)
     with pytest.raises(SystemExit) as stopped, StopRequest() as stop:
-        callback = Checkpoints(folder, 100, stop)
+        callback = Checkpoints(folder, 100, stop, Clock(folder.folder.parent / "clock.json"))
         callback.model = model
         callback.set_params({"steps": 9})
         callback.on_train_begin()
@@ -82,7 +83,7 @@ def test_a_signal_saves_and_stops_after_the_step(model, folder, capsys, number):
 
 def test_a_signal_in_a_step_that_is_logged_waits_for_its_line(model, folder):
     with pytest.raises(SystemExit), StopRequest() as stop:
-        callback = Checkpoints(folder, 100, stop)
+        callback = Checkpoints(folder, 100, stop, Clock(folder.folder.parent / "clock.json"))
         callback.model = model
         callback.set_params({"steps": 2})
         callback.on_train_begin()
@@ -106,7 +107,7 @@ def test_a_signal_in_the_first_step_ends_the_run_at_once(model, folder):
     handler = signal.signal(signal.SIGTERM, end)
     try:
         with pytest.raises(Ended), StopRequest() as stop:
-            callback = Checkpoints(folder, 100, stop)
+            callback = Checkpoints(folder, 100, stop, Clock(folder.folder.parent / "clock.json"))
             callback.model = model
             callback.on_train_begin()
             os.kill(os.getpid(), signal.SIGTERM)

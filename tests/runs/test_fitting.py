@@ -118,7 +118,7 @@ def test_a_rollback_is_remembered_by_a_resumed_run(train):
 
 def test_a_run_stopped_after_its_last_step_is_finished(train, tmp_path, monkeypatch):
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(fitting.saving, "save", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(fitting.finished, "save", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
         train()
     folder = tmp_path / "run/translation"
     assert not (folder / "final").exists()

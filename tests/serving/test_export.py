@@ -1,29 +1,16 @@
-"""Version folders, what they hold and what they do not, and exports of a workdir."""
+"""Version folders, what they hold and what they do not."""
 
 import json
-import pathlib
-import shutil
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from absl import flags
 
-from rgunit_tf import Gallery, GuidedModel, default_config
-from rgunit_tf.cli import export as command
-from rgunit_tf.cli import launcher
+from rgunit_tf import Gallery, GuidedModel
 from rgunit_tf.errors import UserError
-from rgunit_tf.runs import saving
-from rgunit_tf.runs.workdir import Workdir
-from rgunit_tf.serving.export import export, export_stage
+from rgunit_tf.serving.export import export
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(autouse=True)
-def fresh_flags():
-    yield
-    flags.FLAGS.unparse_flags()
 
 
 def translate(path, images, attributes):
@@ -133,82 +120,6 @@ def test_a_retrieval_model_without_gallery_embeds_only(stages, tmp_path):
         stages.retrieval.export(tmp_path, index="scann")
 
 
-@pytest.fixture(scope="module")
-def workdir(stages, tmp_path_factory):
-    config = default_config()
-    config.data.image_size = 16
-    config.data.crop = 89
-    workdir = Workdir(tmp_path_factory.mktemp("run"))
-    workdir.claim(config)
-    for model in stages[:3]:
-        model.compile()
-        saving.save(model, workdir.stage(model.name) / "final", {})
-    stages.gallery.save(workdir.stage("retrieval") / "gallery")
-    yield workdir
-    for model, optimizers in zip(stages[:3], (["generator", "discriminator"], ["network"]) * 2, strict=False):
-        for name in optimizers:
-            if hasattr(model, f"{name}_optimizer"):
-                delattr(model, f"{name}_optimizer")
-
-
-def test_the_command_exports_every_finished_stage(workdir, stages, images, attributes, capsys):
-    assert launcher.call(command.main, ["export", f"--workdir={workdir.path}"]) == 0
-    folders = capsys.readouterr().out.split()
-    assert folders == [str(workdir.stage(name) / "export" / "1") for name in ("translation", "retrieval", "guided")]
-    for folder in folders:
-        assert described(pathlib.Path(folder))["crop_share"] == 0.5
-    expected = stages.guided.translate_with_style(
-        tf.cast(images, tf.float32) / 127.5 - 1.0, stages.guided.prior.mean(attributes)
-    )[0]
-    found = translate(folders[2], images, attributes)
-    assert np.abs(found - (expected.numpy() + 1.0) * 127.5).max() <= 0.51
-
-
-def test_a_full_disk_is_one_line_and_leftovers_are_cleared_away(workdir, tmp_path, monkeypatch, capsys):
-    copy = shutil.copytree(workdir.path, tmp_path / "run")
-    left = copy / "translation" / "export" / ".partial-left"
-    left.mkdir(parents=True)
-    before = {path for path in copy.rglob("*") if left not in [path, *path.parents]}
-
-    def full(*arguments):
-        raise tf.errors.ResourceExhaustedError(None, None, f"{copy}/x; No space left on device")
-
-    monkeypatch.setattr(tf.saved_model, "save", full)
-    assert launcher.call(command.main, ["export", f"--workdir={copy}"]) == 2
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1 and f"{copy}: No space left on device; free space there" in error
-    assert set(copy.rglob("*")) <= before
-
-
-def test_the_command_exports_one_stage_with_another_index(workdir, capsys):
-    arguments = ["export", f"--workdir={workdir.path}", "--stage=retrieval", "--index=scann"]
-    assert launcher.call(command.main, arguments) == 0
-    assert described(pathlib.Path(capsys.readouterr().out.strip()))["gallery"] == {
-        "size": 12,
-        "index": "scann",
-        "dtype": "float32",
-    }
-
-
-def test_the_command_halves_the_gallery_and_lists_the_models(workdir, capsys):
-    arguments = ["export", f"--workdir={workdir.path}", "--stage=guided", "--gallery_dtype=float16", "--models_root=/m"]
-    assert launcher.call(command.main, arguments) == 0
-    folder = pathlib.Path(capsys.readouterr().out.strip())
-    assert described(folder)["gallery"] == {"size": 12, "index": "exact", "dtype": "float16"}
-    assert 'base_path: "/m/guided/export"' in (workdir.path / "serving" / "models.config").read_text()
-
-
-def test_the_crop_of_prepared_images_is_that_of_their_manifest(workdir, stages, tmp_path, monkeypatch):
-    config = workdir.config
-    config.data.source, config.data.root = "tfrecord", str(tmp_path)
-    monkeypatch.setattr(Workdir, "config", config)
-    with pytest.raises(UserError, match=r"dataset\.json: the images' crop cannot be read"):
-        export_stage(workdir, "translation", model=stages.translation)
-    for crop, share in ((89, 0.5), (0, 1.0)):
-        (tmp_path / "dataset.json").write_text(json.dumps({"crop": crop}))
-        assert described(export_stage(workdir, "translation", model=stages.translation))["crop_share"] == share
-
-
 def test_ids_are_names_of_files(stages, tmp_path):
     """A client that knows `data.root` can open what was retrieved."""
     from PIL import Image
@@ -227,32 +138,6 @@ def test_ids_are_names_of_files(stages, tmp_path):
     pixels = tf.cast(tf.round((batch["image"] + 1.0) * 127.5), tf.uint8)
     found = retrieve(images=pixels, attributes=tf.zeros([len(pixels), 5]), k=tf.constant(3))
     assert all((tmp_path / name.decode()).is_file() for name in found["ids"].numpy().ravel())
-
-
-def test_a_deleted_gallery_is_built_again(workdir, stages, monkeypatch):
-    from rgunit_tf.runs import training
-
-    gallery = workdir.stage("retrieval") / "gallery"
-    gallery.rename(gallery.with_name("deleted"))
-    asked = []
-
-    def gallery_of(workdir, dataset):
-        asked.append(dataset)
-        stages.gallery.save(gallery)
-
-    monkeypatch.setattr(training, "gallery_of", gallery_of)
-    monkeypatch.setattr(Workdir, "dataset", lambda self: "dataset")
-    assert described(export_stage(workdir, "guided"))["gallery"]["size"] == 12
-    assert asked == ["dataset"]
-
-
-def test_an_unfinished_run_is_one_line(tmp_path, capsys):
-    Workdir(tmp_path).claim(default_config())
-    assert launcher.call(command.main, ["export", f"--workdir={tmp_path}"]) == 2
-    assert "no stage is finished" in capsys.readouterr().err
-    assert launcher.call(command.main, ["export", f"--workdir={tmp_path}", "--stage=translation"]) == 2
-    message = capsys.readouterr().err
-    assert "translation stage is not finished" in message and len(message.splitlines()) == 1
 
 
 def test_an_unknown_index_is_refused(stages, tmp_path):

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from rgunit_tf import GuidedModel
 from rgunit_tf.errors import UserError
 from rgunit_tf.retrieval.gallery import Gallery
 from rgunit_tf.serving.export import export
-from rgunit_tf.serving.half_precision import half_contents, half_gallery
+from rgunit_tf.serving.half_precision import half_gallery
 
 ROWS, DIMENSION = 12_000, 24
 
@@ -63,10 +64,22 @@ def test_another_dtype_is_refused(stages, tmp_path):
         export(stages.guided, tmp_path, gallery_dtype="bfloat16")
 
 
-def test_contents_beyond_the_budget_are_not_held(stages):
-    assert half_contents(stages.guided, 0) is None
+def test_contents_beyond_the_budget_are_half_held(stages, tmp_path):
+    # 4 x 4 x 16 numbers an image: 1 KiB in float32. Where not all fit, as many as do are held, in float16 as asked for.
+    model = GuidedModel(stages.translation, stages.retrieval, stages.gallery, 2, content_cache_mb=4 / 1024)
+    assert (model.contents_of.count, model.contents_of.as_dtype("float16").count) == (4, 8)
+    path = export(model, tmp_path, gallery_dtype="float16")
+    stored = tf.train.load_checkpoint(str(path / "variables" / "variables"))
+    dtypes, shapes = stored.get_variable_to_dtype_map(), stored.get_variable_to_shape_map()
+    assert [dtypes[name] for name, shape in shapes.items() if shape[1:] == [4, 4, 16]] == [tf.float16]
+    assert [8, 4, 4, 16] in shapes.values()
+
+
+def test_half_contents_are_those_of_the_model(stages):
     rows = tf.constant([[3, 1]])
-    np.testing.assert_allclose(half_contents(stages.guided, 1)(rows), stages.guided.contents_of(rows), rtol=1e-3)
+    half = stages.guided.contents_of.as_dtype("float16")
+    assert half.held.dtype == tf.float16
+    np.testing.assert_allclose(half(rows), stages.guided.contents_of(rows), rtol=1e-3, atol=1e-3)
 
 
 def test_the_served_model_translates_alike(exports, cc_server, images, attributes):

@@ -1,6 +1,8 @@
 """Decoding in-graph against the decoder of training."""
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -134,3 +136,21 @@ def test_encoded_pngs_are_lossless(channels):
     files = image_codec.encode_png(tf.constant(images)).numpy()
     read = np.stack([np.asarray(Image.open(io.BytesIO(file))).reshape(8, 8, channels) for file in files])
     assert (read == images).all()
+
+
+def claiming(width: int, height: int) -> bytes:
+    """A PNG file whose header claims another size than its pixels have."""
+    content = bytearray(encode(picture(20, 11), "PNG"))
+    content[16:24] = struct.pack(">II", width, height)
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    return bytes(content)
+
+
+@pytest.mark.parametrize(("width", "too_many"), [(10_000, False), (10_001, True)])
+def test_the_bound_is_that_of_training_and_of_the_commands(width, too_many):
+    content = claiming(width, 10_000)
+    with pytest.raises(decoding.UnreadableImageError) as trained:
+        decoding.decode(content, 16)
+    with pytest.raises(tf.errors.InvalidArgumentError) as served:
+        image_codec.decode_squares(tf.constant([content]), 16)
+    assert ("pixels are more than" in str(trained.value)) == ("pixels; at most" in str(served.value)) == too_many

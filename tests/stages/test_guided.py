@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from rgunit_tf.errors import UserError
 from rgunit_tf.retrieval import Gallery
+from rgunit_tf.retrieval.contents import Contents
 from rgunit_tf.stages.guided import GuidedModel
 from rgunit_tf.stages.noise import StepNoise
 
@@ -201,7 +202,7 @@ def test_guidance_reaches_the_picture(make_guided, make_batch, styles):
 def test_contents_are_held_as_far_as_memory_allows(make_guided, guided, kibibytes, dtype, held, tolerance):
     # 4 x 4 x 16 numbers an image: 1 KiB in float32.
     model = make_guided(content_cache_mb=kibibytes / 1024, content_cache_dtype=dtype)
-    assert (0 if model._cached_contents is None else model._cached_contents().shape[0]) == held
+    assert model.contents_of.count == held
     lookup = tf.function(model.contents_of)
     for rows in ([[3, 0], [11, 5]], [[0, 1], [2, 3]], [[11, 10], [9, 11]], [[4, 5], [10, 11]]):
         images = tf.cast(guided.gallery.images(tf.constant(rows)), tf.float32) / 127.5 - 1.0
@@ -253,3 +254,16 @@ def test_neighbours_need_a_gallery_with_images(translation, retrieval, gallery):
     bare = Gallery.from_embeddings(gallery.embeddings.numpy(), gallery.ids)
     with pytest.raises(UserError, match="holds no images"):
         GuidedModel(translation, retrieval, bare, neighbors=1)
+
+
+def test_the_settings_of_the_contents_come_back(translation, retrieval, gallery):
+    model = GuidedModel(translation, retrieval, gallery, 2, content_cache_mb=0, content_cache_dtype="float16")
+    again = GuidedModel(translation, retrieval, gallery, **model.get_config())
+    assert (again.contents_of.budget_mb, again.contents_of.dtype, again.contents_of.count) == (0, "float16", 0)
+
+
+def test_known_contents_are_not_computed(translation, retrieval, gallery, monkeypatch):
+    model = GuidedModel(translation, retrieval, gallery, 2)
+    monkeypatch.setattr(Contents, "_encode", lambda *arguments: pytest.fail("computed again"))
+    again = GuidedModel(translation, retrieval, gallery, 2, contents=model.contents_of.held.numpy())
+    np.testing.assert_array_equal(again.contents_of.held, model.contents_of.held)

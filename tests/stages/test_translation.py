@@ -219,6 +219,20 @@ def test_averages_of_the_generator_side(make_translation, make_batch):
     assert all(same(own[name], value) for name, value in weights(model.networks).items())
 
 
+def test_after_fit_the_weights_are_the_averages(make_translation, make_batch):
+    """What translates, and what is built on the model, then uses what an export of it holds."""
+    batches = tf.data.Dataset.from_tensors(make_batch()).repeat(3)
+    left, right = (make_translation(optimizer={"ema_momentum": 0.5}) for _ in range(2))
+    left.fit(batches, verbose=0)
+    right.fit(batches, verbose=0, average=False)
+    averages, last = weights(left.networks), weights(right.networks)
+    assert all(same(averages[name], last[name]) == (name == "discriminator") for name in last)
+    with left.averaged_weights():
+        assert all(same(averages[name], value) for name, value in weights(left.networks).items())
+    with right.averaged_weights():
+        assert all(same(averages[name], value) for name, value in weights(right.networks).items())
+
+
 def test_config_makes_the_model_again(make_translation):
     model = make_translation(residual_blocks=2)
     model.step.assign(10)
@@ -237,7 +251,9 @@ def test_translate_takes_names_or_label_vectors(translation, make_batch):
     assert named.shape == (2, 4, 16, 16, 3) and named.dtype == np.uint8
     assert (named[0] != named[1]).any()
     np.testing.assert_array_equal(named, translation.translate(images, labels, samples=2))
-    np.testing.assert_array_equal(named[:1], translation.translate(images, labels))
+    np.testing.assert_array_equal(named[:1], translation.translate(images, labels, samples=1))
+    mean = translation.translate_with_style(batch["image"], translation.prior.mean(labels))
+    np.testing.assert_allclose(translation.translate(images, labels)[0], (mean[0] + 1.0) * 127.5, atol=0.51)
     assert (named != translation.translate(images, ["Blond_Hair"], samples=2, seed=1)).any()
     assert (named != translation.translate(images, ["Black_Hair"], samples=2)).any()
 

@@ -17,7 +17,7 @@ from absl import logging
 
 from rgunit_tf import config as settings_module
 from rgunit_tf.errors import RunError
-from rgunit_tf.runs import training
+from rgunit_tf.runs import finished, training
 from rgunit_tf.runs.workdir import STAGES, Workdir
 from rgunit_tf.stages import optimization
 
@@ -71,7 +71,7 @@ def main(folder: str, data: str, steps: int, last: str, optimizer: str) -> None:
     workdir = Workdir(pathlib.Path(folder))
     with workdir.lock():
         workdir.claim(config)
-        dataset = workdir.dataset()
+        dataset = finished.load_dataset(workdir)
         for stage in STAGES[: STAGES.index(last) + 1]:
             if stage not in workdir.finished_stages():
                 training.train_stage(workdir, stage, dataset)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from rgunit_tf.evaluation.judge.attribute_classifier import as_float, as_uint8
-from rgunit_tf.evaluation.translated import draw_targets
+from rgunit_tf import pixels
+from rgunit_tf.evaluation.outputs.translated import draw_targets
+from rgunit_tf.names import to_tensor
 
 if TYPE_CHECKING:
     from rgunit_tf.data import Dataset, Split
@@ -99,10 +100,10 @@ class Painter:
         outputs, masks = [], []
         for start in range(0, len(split), BATCH_SIZE):
             rows = np.arange(start, min(start + BATCH_SIZE, len(split)))
-            ids = tf.constant(split.ids[rows].astype(str).tolist())
-            images, mask = self._translate(as_float(split.images(rows)), tf.constant(styles[rows]), ids)
-            outputs.append(as_uint8(images))
-            masks.append(as_uint8(2.0 * mask - 1.0))
+            ids = to_tensor(split.ids[rows])
+            images, mask = self._translate(pixels.to_float(split.images(rows)), tf.constant(styles[rows]), ids)
+            outputs.append(pixels.to_uint8(images).numpy())
+            masks.append(pixels.to_uint8(2.0 * mask - 1.0).numpy())
         return np.concatenate(outputs), np.concatenate(masks)
 
     @functools.cached_property

@@ -13,7 +13,7 @@ from rgunit_tf.evaluation.figures import translations as drawn
 from rgunit_tf.evaluation.figures.cases import cases
 from rgunit_tf.evaluation.figures.painter import Painter, describe_targets, spread
 from rgunit_tf.evaluation.figures.sheet import FigureSheet
-from rgunit_tf.evaluation.retrieval import embed_queries, nearest_rows
+from rgunit_tf.evaluation.outputs.neighbors import embed_queries, nearest_rows
 from rgunit_tf.runs.samples import domain_changes
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import tensorflow as tf
 
+from rgunit_tf import pixels
 from rgunit_tf.evaluation.figures.painter import Painter, changes, describe_targets, mask_is_off
 from rgunit_tf.evaluation.figures.sheet import FigureSheet
-from rgunit_tf.evaluation.judge.attribute_classifier import as_float
+from rgunit_tf.names import to_tensor
 from rgunit_tf.runs.samples import domain_changes
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def guides(painter: Painter, count: int = 6) -> FigureSheet | None:
     split = painter.chosen(count)
     targets = changes(painter.schema, split.labels)
     styles = painter.styles(targets)
-    rows = model.neighbors_for(as_float(split.images()), styles, tf.constant(split.ids.astype(str).tolist()))
+    rows = model.neighbors_for(pixels.to_float(split.images()), styles, to_tensor(split.ids))
     neighbors = np.moveaxis(model.gallery.images(rows).numpy(), 1, 0)
     return FigureSheet(
         "What guided a translation",

@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
+from rgunit_tf import pixels
 from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.errors import UserError
 from rgunit_tf.evaluation.judge import classifier_networks
+from rgunit_tf.evaluation.metrics.perceptual import PerceptualNetwork
 
 if TYPE_CHECKING:
     from rgunit_tf.data import Dataset
@@ -92,7 +94,7 @@ class AttributeClassifier:
             raise ValueError(f"images of shape {images.shape}, expected [N, {self.image_size}, {self.image_size}, 3]")
         scores, features = [], []
         for start in range(0, len(images), batch_size):
-            logits, activations = self._forward(as_float(images[start : start + batch_size]))
+            logits, activations = self._forward(pixels.to_float(images[start : start + batch_size]))
             scores.append(self.scores(logits).numpy())
             features.append(activations.numpy())
         if not scores:
@@ -127,6 +129,12 @@ class AttributeClassifier:
     def layer_features(self, images: tf.Tensor) -> list[tf.Tensor]:
         """The last activation at each resolution, finest first: float32 [B, h, w, C] each, of float images."""
         return self._layers(images, training=False)
+
+    @property
+    def perceptual_network(self) -> PerceptualNetwork:
+        """LPIPS' construction on these activations, all weights 1; compares with no LPIPS."""
+        words = f"unit-length activations of the {self.name}, the last at each resolution"
+        return PerceptualNetwork("classifier_feature_diversity", words, self.layer_features)
 
     @functools.cached_property
     def _layers(self) -> tf.keras.Model:
@@ -174,15 +182,3 @@ class AttributeClassifier:
         except (OSError, ValueError, KeyError) as error:
             raise UserError(f"{folder}: no usable classifier ({error}); delete the folder to train it anew") from error
         return classifier
-
-
-def as_float(images: np.ndarray | tf.Tensor) -> tf.Tensor:
-    """Images as float32 in [-1, 1]; uint8 is mapped from 0..255, floats are taken to be there already."""
-    if images.dtype in (np.uint8, tf.uint8):
-        return tf.cast(images, tf.float32) / 127.5 - 1.0
-    return tf.cast(images, tf.float32)
-
-
-def as_uint8(images: np.ndarray | tf.Tensor) -> np.ndarray:
-    """Images in [-1, 1] as uint8 0..255, rounded to the nearest: what a PNG would hold."""
-    return np.clip(np.rint((np.asarray(images, np.float32) + 1.0) * 127.5), 0, 255).astype(np.uint8)

@@ -10,7 +10,6 @@ import tensorflow as tf
 
 from rgunit_tf.errors import UserError
 
-ARCHITECTURES = ("small", "resnet50")
 # Above this side ResNet-50 is used: the small network was made for less.
 LARGEST_SMALL = 64
 RESNET_FILE = "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"

@@ -46,10 +46,18 @@ def changed_accuracy(decided: np.ndarray, wanted: np.ndarray, before: np.ndarray
       before: labels of the inputs [N, K].
     """
     decided, wanted = _check(decided, wanted)
-    changed = wanted != (np.asarray(before) > 0.5)
-    count = changed.sum(axis=0)
-    right = ((decided == wanted) & changed).sum(axis=0)
-    return np.divide(right, count, out=np.full(len(count), np.nan), where=count > 0)
+    return _share(decided == wanted, wanted != (np.asarray(before) > 0.5))
+
+
+def kept_accuracy(decided: np.ndarray, wanted: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """As `changed_accuracy`, over the images whose translation had to leave the attribute as it was."""
+    decided, wanted = _check(decided, wanted)
+    return _share(decided == wanted, wanted == (np.asarray(before) > 0.5))
+
+
+def _share(right: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    count = asked.sum(axis=0)
+    return np.divide((right & asked).sum(axis=0), count, out=np.full(len(count), np.nan), where=count > 0)
 
 
 def summary(decided: np.ndarray, wanted: np.ndarray, names: Sequence[str]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import tensorflow as tf
 from absl import logging
 
 from rgunit_tf import atomic
+from rgunit_tf.names import to_bytes
 
 # (ids [B], labels [B, K]) -> uint8 images [B, S, S, 3], cropped and resized as the data set's own.
 Draw = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -62,7 +63,7 @@ class Counterfactuals:
 
     @staticmethod
     def _key(ids: np.ndarray, labels: np.ndarray) -> str:
-        digest = hashlib.sha256("\n".join(map(str, ids)).encode())
+        digest = hashlib.sha256(to_bytes("\n".join(map(str, ids))))
         digest.update(np.asarray(labels, np.float32).tobytes())
         return digest.hexdigest()[:16]
 

@@ -44,12 +44,22 @@ def distances(
     Returns:
       Records `<prefix><name>` of both.
     """
-    words = f"features of the {feature_name}, {len(reference)} {against or 'real images'} as reference"
+    return {
+        f"{prefix}{names[0]}": frechet_record(features, reference, feature_name, seed, against),
+        f"{prefix}{names[1]}": kernel_record(features, reference, feature_name, seed, against),
+    }
+
+
+def frechet_record(
+    features: np.ndarray, reference: np.ndarray, feature_name: str, seed: int, against: str = ""
+) -> dict[str, Any]:
+    """The Frechet distance alone; arguments as of `distances`."""
+    words = _words(feature_name, reference, against)
     started = time.perf_counter()
     value = tfgan_metrics.frechet_distance(features, reference)
-    resamples = RESAMPLES if features.shape[1] <= WIDE else RESAMPLES_OF_WIDE
+    resamples = _resamples(features)
     low, high = bootstrap.two_sample_interval(gaussian_distance, features, reference, seed, resamples, value=value)
-    frechet = measurement(
+    return measurement(
         value,
         (max(low, 0.0), high),
         len(features),
@@ -57,6 +67,13 @@ def distances(
         seed,
         started,
     )
+
+
+def kernel_record(
+    features: np.ndarray, reference: np.ndarray, feature_name: str, seed: int, against: str = ""
+) -> dict[str, Any]:
+    """The kernel distance alone; arguments as of `distances`."""
+    words = _words(feature_name, reference, against)
     started = time.perf_counter()
     generator = np.random.default_rng(seed)
     features, reference = generator.permutation(features), generator.permutation(reference)
@@ -64,9 +81,10 @@ def distances(
     interval, origin = (value - 1.96 * error, value + 1.96 * error), "its own error"
     if np.isnan(error):
         # It comes from the blocks, and up to 1,000 images are one block.
+        resamples = _resamples(features)
         interval = bootstrap.two_sample_interval(polynomial_distance, features, reference, seed, resamples, value=value)
         origin = f"{resamples} resamples"
-    kernel = measurement(
+    return measurement(
         value,
         interval,
         len(features),
@@ -74,7 +92,14 @@ def distances(
         seed,
         started,
     )
-    return {f"{prefix}{names[0]}": frechet, f"{prefix}{names[1]}": kernel}
+
+
+def _words(feature_name: str, reference: np.ndarray, against: str) -> str:
+    return f"features of the {feature_name}, {len(reference)} {against or 'real images'} as reference"
+
+
+def _resamples(features: np.ndarray) -> int:
+    return RESAMPLES if features.shape[1] <= WIDE else RESAMPLES_OF_WIDE
 
 
 def gaussian_distance(first: np.ndarray, second: np.ndarray) -> float:

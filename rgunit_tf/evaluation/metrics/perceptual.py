@@ -9,13 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
-
-if TYPE_CHECKING:
-    from rgunit_tf.evaluation.judge.attribute_classifier import AttributeClassifier
 
 # In LPIPS it is added to the length, so that a place without any activation stays 0.
 EPSILON = 1e-10
@@ -50,15 +46,6 @@ class PerceptualNetwork:
         layers = self.features(images)
         weights = self.weights or [None] * len(layers)
         return tf.add_n([_layer(layer, weight, group) for layer, weight in zip(layers, weights, strict=True)])
-
-
-def classifier_network(classifier: AttributeClassifier) -> PerceptualNetwork:
-    """LPIPS' construction on the attribute classifier, all weights 1; compares with no LPIPS."""
-    return PerceptualNetwork(
-        "classifier_feature_diversity",
-        f"unit-length activations of the {classifier.name}, the last at each resolution",
-        classifier.layer_features,
-    )
 
 
 def _layer(features: tf.Tensor, weight: np.ndarray | None, group: int) -> tf.Tensor:

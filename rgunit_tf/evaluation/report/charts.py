@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import math
 import pathlib
 from collections.abc import Sequence
 
-from rgunit_tf.evaluation.report.html import Html, element, join, words
+from markupsafe import Markup
+
+from rgunit_tf.evaluation.report.html import element, join, words
 
 # (title, columns of history.csv whose names start or end so): what is of one kind and of one size shares a chart.
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -62,7 +65,7 @@ def _number(text: object) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def charts(history: dict[str, Series]) -> list[Html]:
+def charts(history: dict[str, Series]) -> list[Markup]:
     """A figure for each group of terms of one stage's history."""
     left = dict(history)
     figures = []
@@ -80,60 +83,81 @@ def _matches(name: str, pattern: str) -> bool:
     return name == pattern or (pattern in ("gradient_norm", "learning_rate") and name.endswith(pattern)) or not pattern
 
 
-def chart(title: str, series: dict[str, Series]) -> Html:
+def chart(title: str, series: dict[str, Series]) -> Markup:
     """One chart with its legend, which also names the last value of each line."""
     thinned = {name: _thin(points) for name, points in series.items()}
-    steps = [step for points in thinned.values() for step, _ in points]
-    values = [value for points in thinned.values() for _, value in points]
-    logarithmic = min(values) > 0 and max(values) / min(values) >= LOG_SPAN
-    first, last = (0.0, max(steps)) if max(steps) > 0 else (0.0, 1.0)
-    ticks = log_ticks(min(values), max(values)) if logarithmic else linear_ticks(min(values), max(values))
-    low, high = min(*values, *ticks), max(*values, *ticks)
-
-    def x(step: float) -> float:
-        return LEFT + (step - first) / (last - first) * (WIDTH - LEFT - RIGHT)
-
-    def y(value: float) -> float:
-        span = (math.log(value / low) / math.log(high / low)) if logarithmic else (value - low) / (high - low)
-        return HEIGHT - BOTTOM - span * (HEIGHT - TOP - BOTTOM)
-
-    marks = []
-    for tick in ticks:
-        marks.append(element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=f"{y(tick):.1f}", y2=f"{y(tick):.1f}"))
-        marks.append(element("text", short(tick), x=LEFT - 6, y=f"{y(tick) + 3.5:.1f}", text_anchor="end"))
-    for tick in linear_ticks(first, last):
-        if tick <= last:
-            anchor = "end" if x(tick) > WIDTH - 30 else "middle"
-            marks.append(element("text", short(tick), x=f"{x(tick):.1f}", y=HEIGHT - 9, text_anchor=anchor))
-    lines, legend = [], []
-    for number, (name, points) in enumerate(thinned.items()):
-        place = " ".join(f"{x(step):.1f},{y(value):.1f}" for step, value in points)
-        if len(points) == 1:
-            lines.append(
-                element(
-                    "circle",
-                    cx=f"{x(points[0][0]):.1f}",
-                    cy=f"{y(points[0][1]):.1f}",
-                    r=3,
-                    class_=f"dot line-{number}",
-                )
-            )
-        else:
-            lines.append(element("polyline", points=place, class_=f"line-{number}"))
-        swatch = element("span", class_=f"swatch swatch-{number}", aria_hidden="true")
-        legend.append(element("li", swatch, f"{words(name)} ", element("b", short(series[name][-1][1]))))
-    said = ", ".join(f"{words(name)} {short(points[-1][1])}" for name, points in series.items())
-    scale = "logarithmic axis" if logarithmic else "linear axis"
+    frame = _Frame.around(thinned)
+    last = {name: short(points[-1][1]) for name, points in series.items()}
+    said = ", ".join(f"{words(name)} {value}" for name, value in last.items())
+    scale = "logarithmic axis" if frame.logarithmic else "linear axis"
     drawing = element(
         "svg",
-        element("g", *marks, class_="axis"),
-        *lines,
+        element("g", *frame.marks(), class_="axis"),
+        *(_line(number, points, frame) for number, points in enumerate(thinned.values())),
         viewBox=f"0 0 {WIDTH} {HEIGHT}",
         role="img",
-        aria_label=f"{title} over {short(last)} steps, {scale}. Last values: {said}.",
+        aria_label=f"{title} over {short(frame.last)} steps, {scale}. Last values: {said}.",
     )
-    heading = element("figcaption", title, element("small", " log scale") if logarithmic else None)
+    heading = element("figcaption", title, element("small", " log scale") if frame.logarithmic else None)
+    legend = [_entry(number, name, value) for number, (name, value) in enumerate(last.items())]
     return element("figure", heading, drawing, element("ul", *legend, class_="legend"), class_="chart")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Frame:
+    """The axes of a chart: steps 0 to `last`, values `low` to `high`, and the ticks of the values."""
+
+    last: float
+    low: float
+    high: float
+    ticks: list[float]
+    logarithmic: bool
+
+    @classmethod
+    def around(cls, series: dict[str, Series]) -> _Frame:
+        last = max(step for points in series.values() for step, _ in points)
+        values = [value for points in series.values() for _, value in points]
+        logarithmic = min(values) > 0 and max(values) / min(values) >= LOG_SPAN
+        ticks = log_ticks(min(values), max(values)) if logarithmic else linear_ticks(min(values), max(values))
+        low, high = min(*values, *ticks), max(*values, *ticks)
+        return cls(last if last > 0 else 1.0, low, high, ticks, logarithmic)
+
+    def x(self, step: float) -> float:
+        return LEFT + step / self.last * (WIDTH - LEFT - RIGHT)
+
+    def y(self, value: float) -> float:
+        if self.logarithmic:
+            span = math.log(value / self.low) / math.log(self.high / self.low)
+        else:
+            span = (value - self.low) / (self.high - self.low)
+        return HEIGHT - BOTTOM - span * (HEIGHT - TOP - BOTTOM)
+
+    def marks(self) -> list[Markup]:
+        """Lines and numbers of the values, numbers of the steps."""
+        marks = []
+        for tick in self.ticks:
+            y = self.y(tick)
+            marks.append(element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=f"{y:.1f}", y2=f"{y:.1f}"))
+            marks.append(element("text", short(tick), x=LEFT - 6, y=f"{y + 3.5:.1f}", text_anchor="end"))
+        for tick in linear_ticks(0.0, self.last):
+            if tick <= self.last:
+                x = self.x(tick)
+                anchor = "end" if x > WIDTH - 30 else "middle"
+                marks.append(element("text", short(tick), x=f"{x:.1f}", y=HEIGHT - 9, text_anchor=anchor))
+        return marks
+
+
+def _line(number: int, points: Series, frame: _Frame) -> Markup:
+    places = [(f"{frame.x(step):.1f}", f"{frame.y(value):.1f}") for step, value in points]
+    if len(places) == 1:
+        ((x, y),) = places
+        return element("circle", cx=x, cy=y, r=3, class_=f"dot line-{number}")
+    return element("polyline", points=" ".join(f"{x},{y}" for x, y in places), class_=f"line-{number}")
+
+
+def _entry(number: int, name: str, value: str) -> Markup:
+    swatch = element("span", class_=f"swatch swatch-{number}", aria_hidden="true")
+    return element("li", swatch, f"{words(name)} ", element("b", value))
 
 
 def _thin(points: Series) -> Series:
@@ -176,6 +200,6 @@ def short(value: float) -> str:
     return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
 
 
-def curves(title: str, figures: Sequence[Html]) -> Html:
+def curves(title: str, figures: Sequence[Markup]) -> Markup:
     """The charts of one stage under a heading."""
     return join([element("h3", title), element("div", *figures, class_="charts")])

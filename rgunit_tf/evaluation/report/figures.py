@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 from absl import logging
+from markupsafe import Markup
 from PIL import Image
 
 from rgunit_tf.evaluation.figures.sheet import FigureSheet
-from rgunit_tf.evaluation.report.html import Html, details, element, join, words
+from rgunit_tf.evaluation.report.html import details, element, join, words
 
 # Stage -> name of the figure -> its sheet.
 Sheets = Mapping[str, Mapping[str, FigureSheet]]
@@ -49,7 +50,7 @@ def _uri(kind: str, buffer: io.BytesIO) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-def tile(image: np.ndarray, caption: str, alt: str) -> Html:
+def tile(image: np.ndarray, caption: str, alt: str) -> Markup:
     """One picture with its caption."""
     height, width = image.shape[:2]
     sharp = "sharp" if max(height, width) <= LOSSLESS else None
@@ -57,7 +58,7 @@ def tile(image: np.ndarray, caption: str, alt: str) -> Html:
     return element("figure", picture, element("figcaption", caption), class_="tile")
 
 
-def sheet_section(sheet: FigureSheet, heading: str = "h3") -> Html:
+def sheet_section(sheet: FigureSheet, heading: str = "h3") -> Markup:
     """Heading, caption and pictures of a sheet."""
     rows = []
     # Rows of few pictures stand abreast where there is room.
@@ -122,14 +123,14 @@ def _shrunk(image: np.ndarray, size: int) -> np.ndarray:
     return np.asarray(picture)
 
 
-def pictures(sheets: Sheets) -> Html:
+def pictures(sheets: Sheets) -> Markup:
     """Every figure but the extreme cases: of the last stage that has it, with an earlier one folded below."""
     names = {name for stage in sheets.values() for name in stage} - set(CASES)
     ordered = [*(name for name in ORDER if name in names), *sorted(names - set(ORDER))]
     return join(_of_stages(name, sheets) for name in ordered)
 
 
-def opening(sheets: Sheets) -> Html | None:
+def opening(sheets: Sheets) -> Markup | None:
     """Some inputs with one translation each, for the head of the page; None where there are none."""
     having = [stage["translations"] for stage in sheets.values() if "translations" in stage]
     if not having:
@@ -152,12 +153,12 @@ def _other_domain(sheet: FigureSheet, number: int) -> int:
     return others[number % len(others)]
 
 
-def cases(sheets: Sheets) -> Html:
+def cases(sheets: Sheets) -> Markup:
     """The worst and the best cases of the last stage that has them."""
     return join(_of_stages(name, sheets) for name in reversed(CASES) if any(name in stage for stage in sheets.values()))
 
 
-def _of_stages(name: str, sheets: Sheets) -> Html:
+def _of_stages(name: str, sheets: Sheets) -> Markup:
     having = [stage for stage in sheets if name in sheets[stage]]
     last, earlier = having[-1], having[:-1] if name in COMPARED else []
     shown = sheet_section(sheets[last][name])

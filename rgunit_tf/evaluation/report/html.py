@@ -1,21 +1,20 @@
-"""The few lines that make HTML: elements whose text is escaped unless it is markup already."""
+"""The few lines that make HTML: elements whose text is escaped unless it is markup already (markupsafe)."""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable
 
+from markupsafe import Markup, escape
 
-class Html(str):
-    """Text that is markup already and is not escaped again."""
+VOID = ("img", "br", "meta")
 
 
-def element(name: str, /, *content: str | None, **attributes: str | int | bool | None) -> Html:
+def element(name: str, /, *content: str | None, **attributes: str | int | bool | None) -> Markup:
     """`<name attribute="...">content</name>`.
 
     Args:
       name: of the element.
-      *content: plain text, which is escaped, or `Html`; None is left out.
+      *content: plain text, which is escaped, or `Markup`; None is left out.
       **attributes: a trailing underscore is dropped (`class_`), others become dashes (`aria_label`); None and False
         are left out, True stands without a value.
     """
@@ -25,18 +24,17 @@ def element(name: str, /, *content: str | None, **attributes: str | int | bool |
         if value is True:
             words.append(key)
         elif value is not None and value is not False:
-            words.append(f'{key}="{html.escape(str(value))}"')
+            words.append(f'{key}="{escape(str(value))}"')
     opening = f"<{' '.join(words)}>"
-    return Html(opening if name in ("img", "br", "meta") else f"{opening}{join(content)}</{name}>")
+    return Markup(opening if name in VOID else f"{opening}{join(content)}</{name}>")
 
 
-def join(content: Iterable[str | None], between: str = "") -> Html:
+def join(content: Iterable[str | None], between: str = "") -> Markup:
     """Escapes what is plain text, and puts the pieces together."""
-    pieces = (piece if isinstance(piece, Html) else html.escape(piece) for piece in content if piece is not None)
-    return Html(html.escape(between).join(pieces))
+    return escape(between).join(piece for piece in content if piece is not None)
 
 
-def table(head: Iterable[str], rows: Iterable[Iterable[str]], caption: str, class_: str | None = None) -> Html:
+def table(head: Iterable[str], rows: Iterable[Iterable[str]], caption: str, class_: str | None = None) -> Markup:
     """A table whose first column heads the rows; each cell carries its column's name, for narrow screens."""
     head = list(head)
     header = element("tr", *(element("th", name, scope="col") for name in head))
@@ -54,7 +52,7 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]], caption: str, clas
     )
 
 
-def details(summary: str, *content: str | None) -> Html:
+def details(summary: str, *content: str | None) -> Markup:
     """A part that is folded on a screen, and open on paper."""
     return element("details", element("summary", summary), *content)
 

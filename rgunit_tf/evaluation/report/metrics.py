@@ -3,81 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+from markupsafe import Markup
 
 from rgunit_tf.evaluation.metrics.precision_at_k import RANDOM_PREFIX
-from rgunit_tf.evaluation.report.html import Html, details, element, join, table, words
-
-
-class Meaning(NamedTuple):
-    """How a figure is shown: its heading, whether more (1) or less (-1) is better, and what helps to read it."""
-
-    heading: str
-    better: int = 0
-    hint: str = ""
-
-
-MEANINGS: dict[str, Meaning] = {
-    "accuracy": Meaning("Accuracy of the attributes", 1),
-    "changed_accuracy": Meaning("Accuracy of those that had to change", 1, "copying the input scores 0"),
-    "exact_match": Meaning("All attributes right", 1),
-    "f1": Meaning("F1 of the attributes", 1),
-    "counterfactual_l1_ratio": Meaning("L1 to the truth, over the input's", -1, "copying the input scores 1"),
-    "counterfactual_l1": Meaning("L1 to the truth", -1, "grey levels, 0 to 255"),
-    "counterfactual_ssim": Meaning("SSIM to the truth", 1),
-    "fid": Meaning("FID", -1, "Frechet distance of Inception-v3's features"),
-    "fid_to_train": Meaning("FID to the training images", -1),
-    "kid": Meaning("KID", -1, "kernel distance of Inception-v3's features"),
-    "inception_score": Meaning("Inception Score", 1),
-    "frechet_over_floor": Meaning("Frechet distance, over the floor", -1, "real images score 1"),
-    "frechet_classifier_distance": Meaning("Frechet distance of the classifier's features", -1, "not the FID"),
-    "kernel_classifier_distance": Meaning("Kernel distance of the classifier's features", -1, "not the KID"),
-    "frechet_efficientnet_distance": Meaning(
-        "Frechet distance of EfficientNet's features", -1, "trained on ImageNet; not the FID"
-    ),
-    "kernel_efficientnet_distance": Meaning(
-        "Kernel distance of EfficientNet's features", -1, "trained on ImageNet; not the KID"
-    ),
-    "classifier_score": Meaning("Inception Score's formula with the classifier", 1, "not the Inception Score"),
-    "lpips": Meaning("LPIPS between several translations", 1, "diversity"),
-    "vgg16_diversity": Meaning("Diversity of several translations", 1, "in VGG16's features, not LPIPS"),
-    "keras_vgg16_diversity": Meaning("Diversity of several translations", 1, "in VGG16's features, not LPIPS"),
-    "classifier_feature_diversity": Meaning("Diversity of several translations", 1, "in the classifier's features"),
-    "precision_at_10/attributes": Meaning("P@10, attributes asked for", 1),
-    "precision_at_10/content": Meaning("P@10, content of the query", 1),
-    "precision_at_10/average": Meaning("P@10, average", 1),
-    "recall_at_10": Meaning("Neighbours that the index finds", 1),
-    "counterfactual_rank": Meaning("Rank of the true counterfactual", -1, "median"),
-    "neighbor_share": Meaning("Share of the neighbours in the fused content"),
-    **{
-        f"{change}/{figure}": Meaning(f"{words}, {heading}", better)
-        for change, words in (("swapped_neighbors", "Another image's neighbours"), ("no_neighbors", "No neighbours"))
-        for figure, heading, better in (
-            ("accuracy", "accuracy", 1),
-            ("counterfactual_l1_ratio", "L1 to the truth, over the input's", -1),
-            ("frechet_classifier_distance", "Frechet distance", -1),
-        )
-    },
-    "change": Meaning("L1 between input and translation", 0, "grey levels, 0 to 255"),
-    "mask": Meaning("Mean attention mask", 0, "1: every pixel is replaced"),
-    "images_per_second": Meaning("Images a second", 0, "translated and judged"),
-}
-# What a reader wants to see first, each with the stage kind that has it.
-TILES = (
-    "changed_accuracy",
-    "accuracy",
-    "counterfactual_l1_ratio",
-    "fid",
-    "frechet_over_floor",
-    "precision_at_10/average",
-    "precision_at_10/attributes",
+from rgunit_tf.evaluation.report import catalogue
+from rgunit_tf.evaluation.report.catalogue import (
+    DIVERSITY_SUFFIX,
+    INPUT_SUFFIX,
+    PAIR_SUFFIX,
+    REAL_PREFIX,
+    SUMS,
+    ordered,
 )
+from rgunit_tf.evaluation.report.html import details, element, join, table, words
+
 MOST_TILES = 5
-# Real images, or the untouched input, under another name; two real images beside several translations.
-REAL_PREFIX, INPUT_SUFFIX = "floor_", "_input"
-DIVERSITY, PAIR = "_diversity", "_pair_distance"
-SUMS = ("attributes", "content", "average")
 RETRIEVAL = "retrieval"
+SEEN = "no judgement: training saw this network"
 UNDEFINED = "undefined"
 
 Metrics = Mapping[str, Any]
@@ -93,7 +37,7 @@ def number(value: float | None) -> str:
     return f"{value:.3g}" if size >= 2 else f"{value:.3f}" if size >= 0.01 or size == 0 else f"{value:.1g}"
 
 
-def value(record: Metrics | None) -> Html:
+def value(record: Metrics | None) -> Markup:
     """A figure and its confidence interval; a dash where it was not measured."""
     if record is None:
         return element("span", "–", class_="none")
@@ -102,6 +46,8 @@ def value(record: Metrics | None) -> Html:
     if interval:
         low, high = (number(bound) for bound in interval)
         shown.append(element("span", f"{low} – {high}", class_="interval"))
+    if record.get("seen_in_training"):
+        shown.append(element("small", SEEN))
     return element("span", *shown, class_="value", title=described(record))
 
 
@@ -117,17 +63,17 @@ def described(record: Metrics) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def heading(name: str, marks: Html | None = None) -> Html:
+def heading(name: str, marks: Markup | None = None) -> Markup:
     """Heading of a figure's row: which way is better, marks of its notes, and what helps to read it."""
-    meaning = MEANINGS.get(name, Meaning(words(name.replace("/", ", "))))
-    arrow = {1: " ↑", -1: " ↓"}.get(meaning.better)
-    told = {1: "more is better", -1: "less is better"}.get(meaning.better)
+    metric = catalogue.find(name)
+    arrow = {1: " ↑", -1: " ↓"}.get(metric.better)
+    told = {1: "more is better", -1: "less is better"}.get(metric.better)
     return join(
         [
-            meaning.heading,
+            metric.heading,
             element("span", arrow, class_="arrow", title=told, aria_label=told, role="img") if arrow else None,
             marks,
-            element("small", meaning.hint) if meaning.hint else None,
+            element("small", metric.hint) if metric.hint else None,
         ]
     )
 
@@ -137,20 +83,19 @@ def translators(stages: Mapping[str, Any]) -> list[str]:
     return [name for name in stages if name != RETRIEVAL]
 
 
-def tiles(report: Metrics) -> Html:
+def tiles(report: Metrics) -> Markup:
     """The main figures of the last stage that has each, in large type."""
     stages = report.get("stages") or {}
     shown = []
-    for name in TILES:
+    for metric in catalogue.tiles():
         for stage in reversed(stages):
-            record = stages[stage].get("metrics", {}).get(name)
-            if record and record.get("value") is not None:
-                meaning = MEANINGS[name]
-                note = "; ".join(filter(None, (f"{words(stage)} stage", meaning.hint)))
+            record = stages[stage].get("metrics", {}).get(metric.name)
+            if record and record.get("value") is not None and not record.get("seen_in_training"):
+                note = "; ".join(filter(None, (f"{words(stage)} stage", metric.hint)))
                 shown.append(
                     element(
                         "div",
-                        element("dt", meaning.heading),
+                        element("dt", metric.heading),
                         element("dd", value(record), element("small", note)),
                         class_="stat",
                     )
@@ -159,16 +104,16 @@ def tiles(report: Metrics) -> Html:
     return element("dl", *shown[:MOST_TILES], class_="stats") if shown else join([])
 
 
-def main_tables(report: Metrics, attributes: tuple[str, ...]) -> Html:
+def main_tables(report: Metrics) -> Markup:
     """The translation stages side by side, the retrieval stage, and the notes on both."""
     stages = report.get("stages") or {}
     notes = _Notes()
     parts = []
     if translators(stages):
-        parts.append(_translation_table(report, attributes, notes))
+        parts.append(_translation_table(report, notes))
     if RETRIEVAL in stages:
         metrics = stages[RETRIEVAL].get("metrics", {})
-        names = _ordered(name for name in metrics if not _of_attribute(name, attributes))
+        names = ordered(filter(_has_a_row, metrics))
         rows = []
         for name in names:
             beside = metrics.get(f"{RANDOM_PREFIX}{name}")
@@ -180,12 +125,12 @@ def main_tables(report: Metrics, attributes: tuple[str, ...]) -> Html:
     return join([*parts, notes.list()]) if parts else element("p", "Nothing has been measured yet.")
 
 
-def _translation_table(report: Metrics, attributes: tuple[str, ...], notes: _Notes) -> Html:
+def _translation_table(report: Metrics, notes: _Notes) -> Markup:
     stages, names = report["stages"], translators(report["stages"])
     columns = {name: stages[name].get("metrics", {}) for name in names}
     found = {name for metrics in columns.values() for name in metrics}
     rows = []
-    for name in _ordered(name for name in found if not _of_attribute(name, attributes)):
+    for name in ordered(filter(_has_a_row, found)):
         # A floor and the untouched input stand beside the figure they belong to.
         base = name.removeprefix(REAL_PREFIX).removesuffix(INPUT_SUFFIX)
         if base != name and base in found:
@@ -205,20 +150,18 @@ def _beside(name: str, report: Metrics, columns: Mapping[str, Metrics]) -> dict[
     of_real = (report.get("real") or {}).get("metrics", {})
     found = {
         "real images": of_real.get(name) or last.get(f"{REAL_PREFIX}{name}"),
-        "two real images": of_real.get(f"{name.removesuffix(DIVERSITY)}{PAIR}"),
+        "two real images": of_real.get(f"{name.removesuffix(DIVERSITY_SUFFIX)}{PAIR_SUFFIX}"),
         "input": last.get(f"{name}{INPUT_SUFFIX}"),
     }
     return {label: record for label, record in found.items() if record}
 
 
-def _of_attribute(name: str, attributes: tuple[str, ...]) -> bool:
-    _, slash, attribute = name.partition("/")
-    return bool(slash) and (attribute in attributes or attribute not in SUMS)
-
-
-def _ordered(names: Any) -> list[str]:
-    places = {name: place for place, name in enumerate(MEANINGS)}
-    return sorted(names, key=lambda name: (places.get(name, len(places)), name))
+def _has_a_row(name: str) -> bool:
+    """Whether a figure has a row of its own: not those of an attribute, nor of random images, which stand beside."""
+    if name.startswith(RANDOM_PREFIX):
+        return False
+    _, slash, last = name.partition("/")
+    return not slash or last in SUMS or name in catalogue.CATALOGUE
 
 
 class _Notes:
@@ -227,7 +170,7 @@ class _Notes:
     def __init__(self) -> None:
         self.texts: list[str] = []
 
-    def mark(self, records: list[Metrics]) -> Html:
+    def mark(self, records: list[Metrics]) -> Markup:
         """Marks that lead to the notes on some figures."""
         places = []
         for text in dict.fromkeys(described(record) for record in records):
@@ -238,7 +181,7 @@ class _Notes:
         links = [element("a", str(place), href=f"#note-{place}", aria_label=f"note {place}") for place in places]
         return element("sup", join(links, " ")) if links else join([])
 
-    def list(self) -> Html:
+    def list(self) -> Markup:
         """The notes."""
         items = [element("li", text, id=f"note-{place}") for place, text in enumerate(self.texts, 1)]
         if not items:
@@ -248,19 +191,17 @@ class _Notes:
         )
 
 
-def attribute_table(report: Metrics, attributes: tuple[str, ...]) -> Html | None:
+def attribute_table(report: Metrics, attributes: tuple[str, ...]) -> Markup | None:
     """Figures an attribute: of the last stage that translates, of real images, and of the retrieval."""
     stages = report.get("stages") or {}
     sources: list[tuple[str, str, Metrics]] = []
     if translators(stages):
         last = translators(stages)[-1]
         metrics = stages[last].get("metrics", {})
-        sources += [
-            ("Accuracy", "accuracy", metrics),
-            ("Where it had to change", "changed_accuracy", metrics),
-            ("F1", "f1", metrics),
-        ]
-        sources.append(("Accuracy on real images", "accuracy", (report.get("real") or {}).get("metrics", {})))
+        of_real = (report.get("real") or {}).get("metrics", {})
+        shown = [metric for metric in catalogue.CATALOGUE.values() if metric.by_attribute]
+        sources += [(metric.by_attribute, metric.name, metrics) for metric in shown]
+        sources.append(("Accuracy on real images", "accuracy", of_real))
     if RETRIEVAL in stages:
         metrics = stages[RETRIEVAL].get("metrics", {})
         kinds = sorted({name.partition("/")[0] for name in metrics if name.startswith("precision_at_")})
@@ -280,7 +221,7 @@ def attribute_table(report: Metrics, attributes: tuple[str, ...]) -> Html | None
     return table(["Attribute", *(title for title, _, _ in sources)], rows, f"Attribute by attribute{stage}")
 
 
-def every_figure(report: Metrics) -> Html:
+def every_figure(report: Metrics) -> Markup:
     """All records of metrics.json, folded."""
     rows = []
     groups = {**(report.get("stages") or {}), "real images": report.get("real") or {}}

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.resources
 from collections.abc import Mapping
 
-from rgunit_tf.evaluation.report.html import Html, element, join
-from rgunit_tf.evaluation.report.style import style
+from markupsafe import Markup
+
+from rgunit_tf.evaluation.report.html import element, join
+
+STYLE = importlib.resources.files(__package__) / "style.css"
 
 
-def page(title: str, lead: str, opening: Html, sections: Mapping[str, Html | None], marker: str, foot: str) -> str:
+def page(title: str, lead: str, opening: Markup, sections: Mapping[str, Markup | None], marker: str, foot: str) -> str:
     """A whole document.
 
     Args:
@@ -47,6 +51,6 @@ def page(title: str, lead: str, opening: Html, sections: Mapping[str, Html | Non
         ),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("title", title),
-        element("style", Html(style())),
+        element("style", Markup(STYLE.read_text(encoding="utf-8"))),
     ]
     return f'<!DOCTYPE html>\n<html lang="en">\n{element("head", join(head))}\n{element("body", body)}\n</html>\n'

@@ -7,9 +7,11 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from markupsafe import Markup
+
 import rgunit_tf
 from rgunit_tf import config as config_module
-from rgunit_tf.evaluation.report.html import Html, details, element, join, table, words
+from rgunit_tf.evaluation.report.html import details, element, join, table, words
 from rgunit_tf.runs.workdir import STAGES
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ def stage_facts(workdir: Workdir) -> dict[str, dict[str, Any]]:
     return facts
 
 
-def stage_table(workdir: Workdir, measured: Mapping[str, Any]) -> Html:
+def stage_table(workdir: Workdir, measured: Mapping[str, Any]) -> Markup:
     """The three stages: whether they are finished, steps, time, and the time their evaluation took."""
     facts, rows = stage_facts(workdir), []
     for name in STAGES:
@@ -59,7 +61,7 @@ def stage_table(workdir: Workdir, measured: Mapping[str, Any]) -> Html:
     return table(["Stage", "Trained", "Last session took", "Evaluation took"], rows, "Stages")
 
 
-def facts_list(workdir: Workdir, report: Mapping[str, Any]) -> Html:
+def facts_list(workdir: Workdir, report: Mapping[str, Any]) -> Markup:
     """Data, judge and versions, as a list of terms."""
     data, judge = report.get("data") or {}, report.get("classifier") or {}
     terms: list[tuple[str, str]] = []
@@ -103,7 +105,7 @@ def _origin(workdir: Workdir) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def settings(workdir: Workdir) -> Html:
+def settings(workdir: Workdir) -> Markup:
     """The config: what differs from the defaults, then everything, folded."""
     run = config_module.to_plain(workdir.config)
     default = config_module.to_plain(config_module.default_config())

@@ -7,6 +7,8 @@ import json
 import pathlib
 from typing import TYPE_CHECKING, Any
 
+from markupsafe import Markup
+
 from rgunit_tf import atomic
 from rgunit_tf.evaluation.report import (
     charts as report_charts,
@@ -23,7 +25,7 @@ from rgunit_tf.evaluation.report import (
 from rgunit_tf.evaluation.report import (
     run as report_run,
 )
-from rgunit_tf.evaluation.report.html import Html, element, join, words
+from rgunit_tf.evaluation.report.html import element, join, words
 from rgunit_tf.runs.workdir import STAGES
 
 if TYPE_CHECKING:
@@ -70,7 +72,7 @@ def _page(workdir: Workdir, metrics: dict[str, Any], attributes: tuple[str, ...]
     stages = metrics.get("stages", {})
     measured = report_run.day(metrics)
     tables = (
-        report_metrics.main_tables(metrics, attributes),
+        report_metrics.main_tables(metrics),
         report_metrics.attribute_table(metrics, attributes),
         report_metrics.every_figure(metrics),
     )
@@ -131,7 +133,7 @@ def _lead(workdir: Workdir, metrics: dict[str, Any], attributes: tuple[str, ...]
     return f"Retrieval-guided image translation (RG-UNIT) between domains of {shown}, at {size} px. {state}"
 
 
-def _training(workdir: Workdir) -> Html | None:
+def _training(workdir: Workdir) -> Markup | None:
     """Curves of every stage that has begun."""
     parts = []
     for name in STAGES:

@@ -10,7 +10,7 @@ from rgunit_tf.evaluation.figures.painter import Painter, changes, spread
 from rgunit_tf.evaluation.figures.sheet import FigureSheet
 from rgunit_tf.evaluation.judge.attribute_classifier import AttributeClassifier
 from rgunit_tf.evaluation.metrics.counterfactual import mean_absolute_difference
-from rgunit_tf.evaluation.translated import translate_test_set
+from rgunit_tf.evaluation.outputs.translated import translate_test_set
 
 SIZE = 16
 

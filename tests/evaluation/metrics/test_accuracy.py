@@ -35,6 +35,9 @@ def test_copying_the_input_scores_zero_where_something_had_to_change():
     before[0, 0] = 0
     values = accuracy.changed_accuracy(DECIDED, WANTED, before)
     assert values[0] == 1.0 and np.isnan(values[1:]).all()
+    kept = accuracy.kept_accuracy(DECIDED, WANTED, before)
+    np.testing.assert_allclose(kept, [(DECIDED == WANTED)[1:, 0].mean(), *(DECIDED == WANTED)[:, 1:].mean(0)])
+    assert np.isnan(accuracy.kept_accuracy(DECIDED, WANTED, 1 - WANTED)).all()
 
 
 def test_summary_is_json_ready():

@@ -13,11 +13,11 @@ RECORDED = pathlib.Path(__file__).parents[2] / "pretrained/recorded"
 
 
 @pytest.fixture(scope="module")
-def tensors(seeded):
-    """What a file of torchvision's VGG16 holds, with seeded weights."""
+def tensors(seeded_weights):
+    """What a file of torchvision's VGG16 holds, with seeded_weights weights."""
     positions = [position for block in vgg._POSITIONS for position in block]
     found = {"classifier.0.weight": np.zeros((1, 1), np.float32)}
-    for position, (kernel, bias) in zip(positions, seeded.seeded_convolutions(), strict=True):
+    for position, (kernel, bias) in zip(positions, seeded_weights.seeded_convolutions(), strict=True):
         found[f"features.{position}.weight"], found[f"features.{position}.bias"] = kernel, bias
     return found
 
@@ -39,11 +39,11 @@ def no_caches(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
 
 
-def test_distances_are_those_of_the_pytorch_package(backbone, seeded):
+def test_distances_are_those_of_the_pytorch_package(backbone, seeded_weights):
     network = lpips.load(str(RECORDED / "lpips_vgg.pth"), str(backbone))
     assert network.metric == "lpips" and "torchvision" in network.words and "0.1" in network.words
     recorded = json.loads((RECORDED / "lpips.json").read_text())
-    first, second = seeded.image_pairs()
+    first, second = seeded_weights.image_pairs()
     for number, expected in enumerate(recorded["distances"]):
         pair = np.stack([first[number], second[number]])
         assert float(network.mean_pair_distance(pair, 2)[0]) == pytest.approx(expected, rel=2e-4, abs=1e-7)

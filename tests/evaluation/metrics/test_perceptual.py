@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rgunit_tf.evaluation.metrics.perceptual import PerceptualNetwork, classifier_network
+from rgunit_tf.evaluation.metrics.perceptual import PerceptualNetwork
 
 
 def by_pairs(layers, weights):
@@ -41,7 +41,7 @@ def test_classifiers_features_are_one_layer_a_resolution(classifier, drawn):
     assert [layer.shape[1] for layer in layers] == [16, 8, 4]
     # The last of them, averaged over the places, is what the classifier decides on.
     np.testing.assert_allclose(layers[-1].numpy().mean((1, 2)), classifier.features(images), rtol=1e-4, atol=1e-5)
-    network = classifier_network(classifier)
+    network = classifier.perceptual_network
     assert network.metric == "classifier_feature_diversity" and classifier.name in network.words
     different, same = (network.mean_pair_distance(pair, 2).numpy()[0] for pair in (images, images[[0, 0]]))
     assert different > 0.01 and same == pytest.approx(0.0, abs=1e-6)

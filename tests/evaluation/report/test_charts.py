@@ -4,6 +4,7 @@ import pytest
 
 from rgunit_tf.evaluation.report import charts as report_charts
 from rgunit_tf.evaluation.report.charts import charts, linear_ticks, log_ticks, read_history, short
+from rgunit_tf.evaluation.report.page import STYLE
 
 
 def points_of(svg: str) -> list[list[tuple[float, float]]]:
@@ -43,6 +44,13 @@ def test_a_falling_loss_falls_within_the_frame():
     assert [y for _, y in line] == sorted(y for _, y in line), "SVG's y grows downwards"
     for x, y in line:
         assert report_charts.LEFT <= x <= report_charts.WIDTH and 0 <= y <= report_charts.HEIGHT
+
+
+def test_every_line_of_a_chart_has_a_colour_and_a_dash():
+    css = STYLE.read_text()
+    for number in range(report_charts.MOST_LINES):
+        assert f".line-{number} {{ stroke: var(--line-{number}); stroke-dasharray:" in css
+        assert css.count(f"--line-{number}: #") == 2, "on light and on dark ground"
 
 
 def test_wide_spans_are_logarithmic_and_what_is_not_positive_never():

@@ -49,6 +49,7 @@ REPORT = {
                 "counterfactual_l1_input": record(22.0),
                 "something_new": record(None),
                 "classifier_feature_diversity": record(0.05),
+                "no_neighbors/accuracy": record(0.7),
             }
         },
     },
@@ -63,7 +64,7 @@ REPORT = {
 
 
 def test_stages_stand_side_by_side_with_real_images_and_the_input_beside_them():
-    tables = report_metrics.main_tables(REPORT, ATTRIBUTES)
+    tables = report_metrics.main_tables(REPORT)
     rows = cells(tables)
     assert rows["Figure"] in (["Translation", "Guided", "For comparison"], ["Retrieval", "Random images"])
     (accuracy,) = (row for name, row in rows.items() if name.startswith("Accuracy of the attributes"))
@@ -76,17 +77,19 @@ def test_stages_stand_side_by_side_with_real_images_and_the_input_beside_them():
     assert truth == ["–", "11", "input 22"]
     (diversity,) = (row for name, row in rows.items() if name.startswith("Diversity"))
     assert diversity == ["–", "0.050", "two real images 0.250"]
+    (misguided,) = (row for name, row in rows.items() if name.startswith("No neighbours, accuracy"))
+    assert misguided == ["–", "0.700", "–"]
     assert not any(name.startswith(("floor", "counterfactual l1 input", "accuracy, Male")) for name in rows)
 
 
 def test_a_figure_that_nobody_expected_is_shown_and_an_undefined_one_says_so():
-    rows = cells(report_metrics.main_tables(REPORT, ATTRIBUTES))
+    rows = cells(report_metrics.main_tables(REPORT))
     (new,) = (row for name, row in rows.items() if name.startswith("something new"))
     assert new == ["–", "undefined", "–"]
 
 
 def test_each_figure_leads_to_a_note_that_is_printed():
-    tables = report_metrics.main_tables(REPORT, ATTRIBUTES)
+    tables = report_metrics.main_tables(REPORT)
     marks = {int(place) for place in re.findall(r'href="#note-(\d+)"', tables)}
     notes = dict(re.findall(r'<li id="note-(\d+)">(.*?)</li>', tables))
     assert marks == set(map(int, notes)) and marks
@@ -111,13 +114,13 @@ def test_tiles_take_the_newest_stage_and_leave_out_what_is_undefined():
 
 def test_every_record_is_in_the_long_table():
     text = report_metrics.every_figure(REPORT)
-    assert "All 16 figures" in text
+    assert "All 17 figures" in text
     assert "guided: floor_frechet_classifier_distance" in text and "real images: accuracy/Male" in text
 
 
 @pytest.mark.parametrize("report", [{}, {"stages": {}}, {"stages": {"guided": {}}}, {"stages": None, "real": None}])
 def test_nothing_measured_is_no_error(report):
-    report_metrics.main_tables(report, ATTRIBUTES)
+    report_metrics.main_tables(report)
     assert report_metrics.attribute_table(report, ATTRIBUTES) is None
     assert report_metrics.every_figure(report) == ""
 
@@ -126,7 +129,7 @@ def test_words_of_the_data_are_escaped():
     name = '<img src=x onerror="alert(1)">'
     report = {"stages": {"guided": {"metrics": {f"accuracy/{name}": record(0.5, words=name), name: record(1.0)}}}}
     for text in (
-        report_metrics.main_tables(report, (name,)),
+        report_metrics.main_tables(report),
         report_metrics.attribute_table(report, (name,)),
         report_metrics.every_figure(report),
     ):

@@ -14,8 +14,8 @@ import io
 import numpy as np
 from PIL import Image
 
-from rgunit_tf.data import avatar_parts
-from rgunit_tf.data.avatar_people import HAIR_PAIRS, SKINS, Person
+from rgunit_tf.data.avatars import parts
+from rgunit_tf.data.avatars.people import HAIR_PAIRS, SKINS, Person
 
 WIDTH, HEIGHT = 178, 218
 
@@ -132,12 +132,12 @@ def _freckles(skin: tuple[float, ...]) -> str:
 
 
 def _part(folder: str, name: str, x: float, y: float, colour: str = "#000000", attributes: str = "") -> str:
-    content = avatar_parts.fragment(folder, name).replace(avatar_parts.COLOUR, colour)
+    content = parts.fragment(folder, name).replace(parts.COLOUR, colour)
     return f'<g transform="translate({x},{y})"{attributes}>{content}</g>'
 
 
 def _eyebrows(person: Person, colour: str) -> str:
-    content = avatar_parts.fragment("eyebrows", person.eyebrows).replace("#000000", colour)
+    content = parts.fragment("eyebrows", person.eyebrows).replace("#000000", colour)
     content = content.replace('fill-opacity="0.599999964"', "")
     stroke = f' stroke="{colour}" stroke-width="{3.2 if person.male else 0.6}" stroke-linejoin="round"'
     return f'<g transform="translate(76,82)"{stroke}>{content}</g>'
@@ -151,7 +151,7 @@ def _lashes() -> str:
 def _mouth(person: Person) -> str:
     mouth = _part("mouth", person.mouth, 78, 134)
     style = 'fill="#8a4038"' if person.male else 'fill="#c8354f" stroke="#c8354f" stroke-width="5.5"'
-    lips = avatar_parts.outline("mouth", person.mouth).replace(avatar_parts.COLOUR, style)
+    lips = parts.outline("mouth", person.mouth).replace(parts.COLOUR, style)
     if not person.male and person.mouth in ("twinkle", "serious", "sad"):
         mouth = f'<g opacity="0.45">{mouth}</g>'  # closed: a line between the lips, not a dark opening
     return f'<g transform="translate(78,134)" stroke-linejoin="round">{lips}</g>{mouth}'
@@ -218,7 +218,7 @@ def svg(person: Person, width: int = WIDTH) -> str:
 
 def draw(person: Person, width: int = WIDTH) -> np.ndarray:
     """The picture as uint8 [H, W, 3]: `width` pixels wide, height in CelebA's proportion (218 for 178)."""
-    import resvg_py  # here, as in avatar_parts
+    import resvg_py  # here, as in parts.py
 
     png = resvg_py.svg_to_bytes(svg_string=svg(person, width), skip_system_fonts=True)
     with Image.open(io.BytesIO(bytes(png))) as image:

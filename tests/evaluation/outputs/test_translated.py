@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from rgunit_tf.errors import UserError
-from rgunit_tf.evaluation.translated import draw_targets, translate_test_set
+from rgunit_tf.evaluation.outputs.translated import draw_targets, translate_test_set
 
 
 def test_targets_occur_and_are_never_the_images_own():

@@ -1,4 +1,4 @@
-"""A finished stage on disk: averaged weights and what the model is built from."""
+"""What a run's stages have left: models with their averaged weights, the gallery, and the data they were trained on."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from rgunit_tf import atomic
+from rgunit_tf import atomic, data
 from rgunit_tf.errors import UserError
+from rgunit_tf.retrieval.gallery import Gallery
+from rgunit_tf.runs import contents
 from rgunit_tf.runs.checkpoints import UNREADABLE, first_line
+from rgunit_tf.runs.workdir import Workdir
 from rgunit_tf.stages.guided import GuidedModel
 from rgunit_tf.stages.retrieval import RetrievalModel
 from rgunit_tf.stages.translation import TranslationModel
 
 if TYPE_CHECKING:
-    from rgunit_tf.runs.workdir import Workdir
+    from rgunit_tf.data.split import Dataset
 
 FORMAT = 1
 """Version of the folder's layout; a reader refuses a newer one."""
@@ -52,13 +55,51 @@ def load(workdir: Workdir, name: str) -> Stage:
         elif name == "retrieval":
             model = RetrievalModel(load(workdir, "translation"), **description["model"])
         else:
-            retrieval = load(workdir, "retrieval")
-            gallery = workdir.gallery() if description["model"]["neighbors"] else None
-            model = GuidedModel(retrieval.translation, retrieval, gallery, **description["model"])
+            model = guided(workdir, load_gallery(workdir), **description["model"])
         tf.train.Checkpoint(**model.networks).read(str(directory / "weights")).assert_consumed()
     except UNREADABLE as error:
         raise UserError(f"{directory} is damaged ({first_line(error)}); delete it and run bin/train again") from error
     return model
+
+
+def guided(workdir: Workdir, gallery: Gallery, **settings: Any) -> GuidedModel:
+    """A guided model as it is before its training, over the finished stages before it.
+
+    Args:
+      workdir: with them.
+      gallery: what it retrieves from; unused where `neighbors` is 0.
+      **settings: for `GuidedModel`.
+    """
+    retrieval = load(workdir, "retrieval")
+    known = contents.read(workdir)
+    model = GuidedModel(
+        retrieval.translation, retrieval, gallery if settings["neighbors"] else None, contents=known, **settings
+    )
+    return model
+
+
+def load_gallery(workdir: Workdir) -> Gallery:
+    """The gallery of the finished retrieval stage."""
+    return Gallery.load(workdir.stage("retrieval") / "gallery")
+
+
+def gallery_of(workdir: Workdir, dataset: Dataset) -> Gallery:
+    """The workdir's gallery; embeds and indexes the retrieval set where there is none yet."""
+    folder = workdir.stage("retrieval") / "gallery"
+    if not folder.exists():
+        index = workdir.config.retrieval.index
+        Gallery.build(load(workdir, "retrieval"), dataset.retrieval, index, folder=folder)
+    return load_gallery(workdir)
+
+
+def load_dataset(workdir: Workdir) -> Dataset:
+    """The data that the run's config describes."""
+    return data.from_config(workdir.config.data)
+
+
+def fingerprint(workdir: Workdir, name: str) -> str:
+    """Changes with the weights of a finished stage: TensorFlow's index holds a checksum of each tensor."""
+    return atomic.checksum(workdir.stage(name) / "final" / "weights.index")
 
 
 def _describe(directory: pathlib.Path, name: str) -> dict[str, Any]:

@@ -13,20 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+from tests.serving import wire
+
 SIZE, GALLERY, NEIGHBORS = 16, 12, 2
-HERE = pathlib.Path(__file__).resolve().parent
-
-
-def _load(name: str) -> Any:
-    """A module beside this file; the tests' folders are no packages."""
-    spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-# The processes import it too.
-wire = _load("wire")
+SERVING = pathlib.Path(__file__).resolve().parent / "serving"
 
 
 class Stages(NamedTuple):
@@ -90,7 +80,7 @@ class Server:
         environment = {name: value for name, value in os.environ.items() if name not in left_out}
         self.kind, self.exports, self.modules, self._tensors = kind, exports, [], {}
         self._process = subprocess.Popen(
-            [sys.executable, str(HERE / f"{kind}_loader.py")],
+            [sys.executable, str(SERVING / f"{kind}_loader.py")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -183,7 +173,7 @@ class Fuzzed(NamedTuple):
 @pytest.fixture
 def fuzzed(cc_server, images, attributes):
     """Sends generated requests; each must be answered or refused with a message, and good ones as before."""
-    fuzz = _load("fuzz")
+    from tests.serving import fuzz
 
     def run(count: int, seed: int) -> Fuzzed:
         rng = np.random.default_rng(seed)

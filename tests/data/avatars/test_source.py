@@ -1,4 +1,3 @@
-import dataclasses
 import json
 import os
 import signal
@@ -10,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rgunit_tf.data import avatar_drawing, avatar_people, avatar_workers, avatars, decoding
+from rgunit_tf.data import avatars, decoding
+from rgunit_tf.data.avatars.people import Person, sample_person
 from rgunit_tf.errors import UserError
 
 NUMBER, SIZE = 40, 32
@@ -51,18 +51,13 @@ def test_records_hold_every_parameter(root):
     records = [json.loads(line) for line in _lines(root, "avatars.jsonl")]
     record = records[7]
     assert record.pop("id") == "000008.png"
-    assert avatar_people.Person.from_dict(record) == avatar_people.sample_person(3, 7)
+    assert Person.from_dict(record) == sample_person(3, 7)
 
 
 def test_same_numbers_same_files_whatever_the_workers(root, tmp_path):
     again = avatars.draw_dataset(tmp_path / "again", NUMBER, SIZE, seed=3, workers=2)
     for path in sorted(root.rglob("*.*")):
         assert (again / path.relative_to(root)).read_bytes() == path.read_bytes(), path
-
-
-def test_another_seed_draws_others():
-    first, second = (avatar_people.sample_person(seed, 0) for seed in (0, 1))
-    assert first != second
 
 
 def test_interrupted_drawing_goes_on(tmp_path):
@@ -117,19 +112,6 @@ def test_photographs_are_never_written_over(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["img_align_celeba"]
 
 
-def test_all_label_vectors_occur_often():
-    people = [avatar_people.sample_person(0, index) for index in range(2000)]
-    labels = np.stack([avatar_people.domain_labels(person) for person in people])
-    vectors, counts = np.unique(labels, axis=0, return_counts=True)
-    assert len(vectors) == 12
-    assert counts.min() / 2000 > 0.03
-    content = np.array([list(avatar_people.content_attributes(person).values()) for person in people])
-    assert content.mean(axis=0).min() > 0.05 and content.mean(axis=0).max() < 0.8
-    # What the labels say nothing of: no content attribute goes along with a domain attribute.
-    correlation = np.corrcoef(labels.T, content.T)[:5, 5:]
-    assert np.abs(correlation).max() < 0.12
-
-
 def test_own_labels_give_the_file(root):
     _, ids, values = _labels(root)
     drawn = avatars.counterfactuals(root, ids[:3], values[:3, :5] > 0, workers=1)
@@ -139,22 +121,6 @@ def test_own_labels_give_the_file(root):
         path = root / "img_align_celeba" / name
         np.testing.assert_array_equal(picture, np.asarray(Image.open(path)))
         np.testing.assert_array_equal(square, decoding.decode(path.read_bytes(), 16, 178))
-
-
-def test_counterfactual_changes_domain_attributes_only():
-    for index in range(12):
-        person = avatar_people.sample_person(5, index)
-        labels = avatar_people.domain_labels(person)
-        target = np.concatenate([np.roll(labels[:3], 1), 1 - labels[3:]])
-        other = avatar_people.with_labels(person, target)
-        np.testing.assert_array_equal(avatar_people.domain_labels(other), target)
-        assert avatar_people.content_attributes(other) == avatar_people.content_attributes(person)
-        assert avatar_people.with_labels(other, labels) == person
-        first, second = avatar_drawing.draw(person), avatar_drawing.draw(other)
-        assert first.shape == (218, 178, 3) and first.dtype == np.uint8
-        # The corners show background and clothes, which stay; the middle shows the face, which does not.
-        np.testing.assert_array_equal(first[:12, :12], second[:12, :12])
-        assert np.abs(first[60:140, 50:128].astype(int) - second[60:140, 50:128]).mean() > 8
 
 
 @pytest.mark.parametrize("change", ["hair", "male", "young"])
@@ -173,19 +139,6 @@ def test_every_attribute_shows_at_32_pixels(root, change):
     assert np.abs(before - after).mean() > 10
 
 
-def test_hair_colours_are_apart():
-    """Mean colour of the hair of each class, whatever the jitters: nearer to its own class than to another."""
-    classes = {name: [] for name in avatar_people.HAIR_COLOURS}
-    for index in range(60):
-        person = avatar_people.sample_person(9, index)
-        classes[person.hair_colour].append(avatar_drawing.hair_rgb(person))
-    centres = {name: np.mean(values, axis=0) for name, values in classes.items()}
-    for name, values in classes.items():
-        within = max(np.linalg.norm(value - centres[name]) for value in np.array(values))
-        between = min(np.linalg.norm(centres[name] - centres[other]) for other in centres if other != name)
-        assert within < between / 2
-
-
 @pytest.mark.parametrize("labels", [[1, 1, 0, 0, 0], [0, 0, 0, 1, 1], [1, 0, 0, 0.5, 0], [1, 0, 0, 1]])
 def test_impossible_labels(root, labels):
     with pytest.raises(ValueError, match="exactly one hair colour"):
@@ -195,27 +148,3 @@ def test_impossible_labels(root, labels):
 def test_unknown_image(root):
     with pytest.raises(UserError, match=r"000999\.png"):
         avatars.counterfactual(root, "000999.png", [1, 0, 0, 0, 0])
-
-
-def test_failure_in_a_worker_is_reported(tmp_path):
-    people = [avatar_people.sample_person(0, index) for index in range(70)]
-    files = [str(tmp_path / "absent" / f"{index}.png") for index in range(70)]
-    with pytest.raises(RuntimeError, match="FileNotFoundError"):
-        list(avatar_workers.draw_files(people, files, SIZE, workers=2))
-
-
-def test_workers_do_not_import_tensorflow():
-    command = "import sys, rgunit_tf.data.avatars; print('tensorflow' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
-
-
-@pytest.mark.parametrize("pair", range(len(avatar_people.HAIR_PAIRS)))
-def test_long_hair_for_women_only(pair):
-    """Beside the chin there is a woman's hair, and of a man there is the background."""
-    plain = {"background": "plain", "rotation": 0.0, "scale": 1.0, "shift": (0.0, 0.0), "mirrored": False}
-    person = dataclasses.replace(avatar_people.sample_person(0, 0), young=True, hair_pair=pair, **plain)
-    woman, man = (avatar_drawing.draw(dataclasses.replace(person, male=male)) for male in (False, True))
-    row, column = 153, 40  # left of the jaw, above the shoulder
-    np.testing.assert_array_equal(man[row, column], person.background_rgb)
-    assert np.abs(woman[row, column] - np.array(avatar_drawing.hair_rgb(person))).max() < 25

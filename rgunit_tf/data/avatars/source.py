@@ -24,8 +24,17 @@ import numpy as np
 from absl import logging
 
 from rgunit_tf import atomic
-from rgunit_tf.data import avatar_drawing, avatar_people, avatar_workers
-from rgunit_tf.data.avatar_people import CONTENT_ATTRIBUTES, DOMAIN_ATTRIBUTES, Person
+from rgunit_tf.data.avatars import drawing
+from rgunit_tf.data.avatars.people import (
+    CONTENT_ATTRIBUTES,
+    DOMAIN_ATTRIBUTES,
+    Person,
+    content_attributes,
+    domain_labels,
+    sample_person,
+    with_labels,
+)
+from rgunit_tf.data.avatars.workers import draw_arrays, draw_files
 from rgunit_tf.errors import UserError
 
 VERSION = 1
@@ -53,7 +62,7 @@ def is_whole(root: str | os.PathLike) -> bool:
 def draw_dataset(
     root: str | os.PathLike,
     num_images: int = 4000,
-    size: int = avatar_drawing.WIDTH,
+    size: int = drawing.WIDTH,
     seed: int = 0,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -87,11 +96,11 @@ def draw_dataset(
     present = {entry.name for entry in os.scandir(root / IMAGES)}
     missing = [index for index in range(num_images) if image_name(index) not in present]
     logging.info("drawing %d of %d avatars into %s", len(missing), num_images, root)
-    people = [avatar_people.sample_person(seed, index) for index in missing]
+    people = [sample_person(seed, index) for index in missing]
     files = [str(root / IMAGES / image_name(index)) for index in missing]
     done = num_images - len(missing)
     reported = time.monotonic()
-    for count in avatar_workers.draw_files(people, files, size, workers):
+    for count in draw_files(people, files, size, workers):
         done += count
         if time.monotonic() - reported > 5.0 or done == num_images:
             reported = time.monotonic()
@@ -132,11 +141,8 @@ def counterfactuals(
       ValueError: labels that cannot be drawn.
     """
     people, width = _people(root)
-    wanted = [
-        avatar_people.with_labels(_find(people, root, str(name)), vector)
-        for name, vector in zip(ids, labels, strict=True)
-    ]
-    return avatar_workers.draw_arrays(wanted, width, workers, size, crop)
+    wanted = [with_labels(_find(people, root, str(name)), vector) for name, vector in zip(ids, labels, strict=True)]
+    return draw_arrays(wanted, width, workers, size, crop)
 
 
 def counterfactual(
@@ -209,9 +215,9 @@ def _write_lists(root: pathlib.Path, num_images: int, seed: int) -> None:
     names = DOMAIN_ATTRIBUTES + CONTENT_ATTRIBUTES
     records, rows = [], []
     for index in range(num_images):
-        person = avatar_people.sample_person(seed, index)
+        person = sample_person(seed, index)
         records.append(json.dumps({"id": image_name(index), **person.to_dict()}))
-        held = [*avatar_people.domain_labels(person), *avatar_people.content_attributes(person).values()]
+        held = [*domain_labels(person), *content_attributes(person).values()]
         rows.append(image_name(index) + " " + " ".join(" 1" if value else "-1" for value in held))
     order = np.random.default_rng([seed, num_images]).permutation(num_images)
     test, validation = round(num_images * _TEST_SHARE), max(1, round(num_images * _VALIDATION_SHARE))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
+from rgunit_tf import pixels
 from rgunit_tf.errors import UserError
-from rgunit_tf.evaluation.judge.attribute_classifier import as_uint8
 
 if TYPE_CHECKING:
     from rgunit_tf.data import Split
@@ -102,6 +102,11 @@ def translate_test_set(
         noise = generator.standard_normal((len(images), model.prior.style_dim)).astype(np.float32)
         outputs, masks = translate(images, targets[rows], noise, batch["id"])
         yield TranslatedBatch(
-            rows, np.asarray(split.ids)[rows], as_uint8(images), as_uint8(outputs), masks.numpy(), targets[rows]
+            rows,
+            np.asarray(split.ids)[rows],
+            pixels.to_uint8(images).numpy(),
+            pixels.to_uint8(outputs).numpy(),
+            masks.numpy(),
+            targets[rows],
         )
         start += len(images)

@@ -1,0 +1,69 @@
+"""Exports the finished stages of a run, decoding image files as its config does."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+
+from rgunit_tf.data.crop import crop_share
+from rgunit_tf.runs import finished, server_config
+from rgunit_tf.runs.workdir import Workdir
+from rgunit_tf.serving.export import export, newest_version
+
+
+def export_stage(
+    workdir: Workdir,
+    name: str,
+    index: str | None = None,
+    gallery_dtype: str = "float32",
+    models_root: str = server_config.MODELS_ROOT,
+) -> pathlib.Path:
+    """Exports a finished stage of a workdir to `<stage>/export/<version>/`, decoding files as its config does.
+
+    The workdir's `serving/models.config` then lists it.
+
+    Args:
+      workdir: with its config.
+      name: the stage.
+      index: `exact` or `scann`; None: as `retrieval.index` of the config says.
+      gallery_dtype: `float32` or `float16`.
+      models_root: absolute path at which a server sees the workdir.
+
+    Raises:
+      UserError: the stage is not finished, its files are damaged, or the index cannot be had.
+    """
+    if name != "translation":
+        _rebuild_gallery(workdir)
+    model = finished.load(workdir, name)
+    final = export(
+        model,
+        workdir.stage(name) / "export",
+        finished.load_gallery(workdir) if model.retrieval is not None and model.gallery is None else None,
+        index if model.retrieval is not None else None,
+        crop_share(workdir.config.data),
+        gallery_dtype,
+        origin=finished.fingerprint(workdir, name),
+    )
+    server_config.write(workdir, models_root)
+    return final
+
+
+def is_current(workdir: Workdir, name: str) -> bool:
+    """Whether the newest export of a finished stage is of the weights that the stage has now."""
+    version = newest_version(workdir.stage(name) / "export")
+    if not version:
+        return False
+    facts = workdir.stage(name) / "export" / str(version) / "assets.extra" / "rgunit.json"
+    weights = workdir.stage(name) / "final" / "weights.index"
+    try:
+        origin = json.loads(facts.read_text(encoding="utf-8")).get("origin")
+    except (OSError, ValueError):
+        return False
+    # Exports of earlier versions do not say what they are of.
+    return origin == finished.fingerprint(workdir, name) if origin else facts.stat().st_mtime >= weights.stat().st_mtime
+
+
+def _rebuild_gallery(workdir: Workdir) -> None:
+    """Builds the workdir's gallery where it was deleted."""
+    if not (workdir.stage("retrieval") / "gallery").exists():
+        finished.gallery_of(workdir, finished.load_dataset(workdir))

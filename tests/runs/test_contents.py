@@ -1,0 +1,52 @@
+"""Contents kept beside the gallery."""
+
+import numpy as np
+import pytest
+
+from rgunit_tf import GuidedModel, default_config
+from rgunit_tf.runs import contents, finished
+from rgunit_tf.runs.workdir import Workdir
+
+
+@pytest.fixture
+def workdir(stages, tmp_path):
+    workdir = Workdir(tmp_path)
+    workdir.claim(default_config())
+    for model in stages[:2]:
+        if not model.optimizers:
+            model.compile()
+        finished.save(model, workdir.stage(model.name) / "final", {})
+    stages.gallery.save(workdir.stage("retrieval") / "gallery")
+    return workdir
+
+
+def test_what_is_held_comes_back(workdir, stages):
+    assert contents.read(workdir) is None
+    contents.write(workdir, stages.guided.contents_of)
+    stored = contents.read(workdir)
+    assert isinstance(stored, np.memmap)
+    np.testing.assert_array_equal(stored, stages.guided.contents_of.held)
+
+
+def test_fewer_do_not_take_the_place_of_more(workdir, stages):
+    few = GuidedModel(stages.translation, stages.retrieval, stages.gallery, 2, content_cache_mb=4 / 1024)
+    contents.write(workdir, few.contents_of)
+    assert len(contents.read(workdir)) == 4
+    contents.write(workdir, stages.guided.contents_of)
+    contents.write(workdir, few.contents_of)
+    assert len(contents.read(workdir)) == 12
+
+
+@pytest.mark.parametrize("file", ["translation/final/weights.index", "retrieval/gallery/manifest.json"])
+def test_those_of_another_encoder_or_gallery_are_not_used(workdir, stages, file):
+    contents.write(workdir, stages.guided.contents_of)
+    with open(workdir.path / file, "ab") as opened:
+        opened.write(b" ")
+    assert contents.read(workdir) is None
+
+
+def test_damaged_ones_are_not_used(workdir, stages):
+    contents.write(workdir, stages.guided.contents_of)
+    path = workdir.path / "retrieval/contents/contents.npy"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    assert contents.read(workdir) is None
