@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 
-BASE = set("atomic cache cluster config domains errors grid lazy names pixels protobuf setting".split())
+BASE = {
     "atomic",
     "cache",
     "cluster",
