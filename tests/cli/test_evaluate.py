@@ -1,19 +1,10 @@
 import json
 
-import pytest
-from absl import flags
-
 from rgunit_tf.cli import evaluate, launcher
 
 
-@pytest.fixture(autouse=True)
-def fresh_flags():
-    yield
-    flags.FLAGS.unparse_flags()
-
-
 def test_a_workdir_without_finished_stage_is_one_line_and_exit_code_2(tmp_path, capsys):
-    assert launcher.call(evaluate.main, ["evaluate", f"--workdir={tmp_path}"]) == 2
+    assert launcher.call(evaluate.main, evaluate.FLAGS, ["evaluate", f"--workdir={tmp_path}"]) == 2
     message = capsys.readouterr().err.strip().splitlines()
     assert len(message) == 1 and "no finished translation stage" in message[0] and "bin/train" in message[0]
 
@@ -43,7 +34,7 @@ def test_the_main_figures_are_printed(tmp_path, capsys, monkeypatch):
         "--inception=none",
         "--efficientnet=given.pth",
     ]
-    assert launcher.call(evaluate.main, arguments) == 0
+    assert launcher.call(evaluate.main, evaluate.FLAGS, arguments) == 0
     networks = {
         "architecture": "resnet50",
         "inception": "none",
