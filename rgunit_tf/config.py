@@ -16,6 +16,9 @@ import ml_collections
 from rgunit_tf.errors import UserError
 from rgunit_tf.setting import Setting
 
+STAGES = ("translation", "retrieval", "guided")
+"""In the order in which they are trained; each needs the ones before it."""
+
 NEGATIVES = ("easy", "medium", "hard_style", "hard_domain", "random", "hard_content")
 """Kinds of negatives that `retrieval.negatives` may name; `retrieval/triplets.py` says what they are."""
 

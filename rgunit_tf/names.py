@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 
-def to_bytes(name: str) -> bytes:
+def to_bytes(name: str | bytes) -> bytes:
     """The name as the file system has it."""
-    return name.encode("utf-8", "surrogateescape")
+    return name if isinstance(name, bytes) else str(name).encode("utf-8", "surrogateescape")
 
 
 def to_text(name: bytes | str) -> str:
@@ -25,13 +25,14 @@ def to_text(name: bytes | str) -> str:
     return name.decode("utf-8", "surrogateescape") if isinstance(name, bytes) else str(name)
 
 
-def to_tensor(names: Iterable[str]) -> tf.Tensor:
+def to_tensor(names: Iterable[str | bytes]) -> tf.Tensor:
     """N names, or an array of them, as a string tensor of that shape."""
     import tensorflow as tf
 
     names = np.asarray(names if isinstance(names, np.ndarray) else list(names), object)
-    encoded = [to_bytes(str(name)) for name in names.reshape(-1)]
-    return tf.reshape(tf.constant(encoded, tf.string), names.shape)
+    encoded = np.empty(names.shape, object)
+    encoded.flat = [to_bytes(name) for name in names.flat]
+    return tf.constant(encoded, tf.string)
 
 
 def to_array(names: Any) -> np.ndarray:

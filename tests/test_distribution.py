@@ -52,6 +52,7 @@ WORKER = """
 import sys
 from rgunit_tf.distribution import chief_first, make_strategy
 from rgunit_tf.cli import launcher
+from rgunit_tf.cli.flags import Flags
 from rgunit_tf.errors import UserError
 
 def main(argv):
@@ -62,7 +63,7 @@ def main(argv):
 def fail():
     raise UserError("the disk is full")
 
-sys.exit(launcher.call(main, ["train"]))
+sys.exit(launcher.call(main, Flags(), ["train"]))
 """
 
 

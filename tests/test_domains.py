@@ -86,3 +86,36 @@ def test_round_trip_and_equality(schema, categorical):
     assert again == schema and hash(again) == hash(schema)
     assert again != categorical
     assert again != AttributeSchema(schema.names)
+
+
+def styles_of(*scores):
+    """Styles whose blocks of two have the given means."""
+    scores = np.array(scores, np.float32)
+    return np.stack([scores - 0.5, scores + 0.5], -1).reshape(len(scores), -1)
+
+
+def test_nearest_component_by_brute_force(schema):
+    """Of all label vectors that can occur the one whose component's mean is nearest."""
+    styles = np.random.default_rng(0).normal(0.0, 1.0, (50, schema.size * 2)).astype(np.float32)
+    possible = np.array(np.meshgrid(*[[0.0, 1.0]] * schema.size)).reshape(schema.size, -1).T
+    possible = possible[possible[:, :3].sum(1) <= 1]
+    means = np.repeat(2.0 * possible - 1.0, 2, 1)
+    nearest = possible[np.argmin(((styles[:, None] - means) ** 2).sum(-1), 1)]
+    np.testing.assert_array_equal(schema.nearest_labels(styles), nearest)
+
+
+def test_one_of_a_categorical_schema_always_holds():
+    schema = AttributeSchema(["cat", "dog"], [["cat", "dog"]])
+    np.testing.assert_array_equal(schema.nearest_labels(styles_of([-3, -2], [-2, -3])), [[0, 1], [1, 0]])
+
+
+def test_one_attribute_is_changed(schema):
+    label = schema.vector(["Black_Hair", "Male"])
+    changed = {name: schema.names_of(schema.switched(label, name)) for name in schema.names}
+    assert changed == {
+        "Black_Hair": ("Black_Hair", "Male"),  # one of a group is set, never taken away
+        "Blond_Hair": ("Blond_Hair", "Male"),
+        "Brown_Hair": ("Brown_Hair", "Male"),
+        "Male": ("Black_Hair",),
+        "Young": ("Black_Hair", "Male", "Young"),
+    }

@@ -2,9 +2,9 @@
 
 import os
 import pathlib
+import resource
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -43,16 +43,15 @@ def test_commands_import_nothing_heavy(root, command):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_answers_within_two_seconds(root, command):
-    times = []
-    for _ in range(3):
-        started = time.perf_counter()
-        result = subprocess.run(
-            [sys.executable, "-m", f"rgunit_tf.cli.{command}", "--help"], cwd=root, capture_output=True, text=True
-        )
-        times.append(time.perf_counter() - started)
-        assert result.returncode == 0 and f"{command}: " in result.stdout
-    assert min(times) < 2
+def test_help_takes_less_than_two_seconds_of_work(root, command):
+    """Of the processor's time: whatever else the machine does meanwhile is not the command's."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    result = subprocess.run(
+        [sys.executable, "-m", f"rgunit_tf.cli.{command}", "--help"], cwd=root, capture_output=True, text=True
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert result.returncode == 0 and f"{command}: " in result.stdout
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2
 
 
 def test_every_public_name_is_there_and_no_other():

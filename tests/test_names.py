@@ -11,7 +11,7 @@ def test_there_and_back():
     assert tensor.numpy().tolist() == [b"a.png", b"\xc3\xa9.png", b"caf\xe9.png", b""]
     assert to_array(tensor).tolist() == NAMES
     assert [to_text(to_bytes(name)) for name in NAMES] == NAMES
-    assert to_text("as it is") == "as it is"
+    assert to_text("as it is") == "as it is" and to_bytes(b"as it is") == b"as it is"
 
 
 @pytest.mark.parametrize("shape", [(2, 2), (4, 1), (4,)])

@@ -11,33 +11,52 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any
 
-from absl import flags as absl_flags
+from absl import flags
 
-from rgunit_tf.cli import flags, launcher
+from rgunit_tf.cli import launcher
+from rgunit_tf.cli.flags import Flags
 from rgunit_tf.errors import UserError
 
+FLAGS = Flags()
 WHAT = ("train_step", "penalty_step", "guided_step", "retrieval", "input", "serving", "startup")
 
-_IMAGE_SIZE = absl_flags.DEFINE_integer("image_size", 128, "side of the images, pixels", lower_bound=8)
-_WIDTH = absl_flags.DEFINE_integer(
-    "width", 64, "channels of the first layer, of the discriminator's too", lower_bound=1
+_IMAGE_SIZE = flags.DEFINE_integer(
+    "image_size", 128, "side of the images, pixels", lower_bound=8, flag_values=FLAGS.values
 )
-_BATCH_SIZE = flags.batch_size()
-_REPEATS = absl_flags.DEFINE_integer("repeats", None, "timed rounds: 10, of retrieval 60", lower_bound=1)
-_NEIGHBORS = absl_flags.DEFINE_integer("neighbors", 3, "r of guided_step and serving", lower_bound=1)
-_GALLERY_SIZE = absl_flags.DEFINE_integer(
+_WIDTH = flags.DEFINE_integer(
+    "width", 64, "channels of the first layer, of the discriminator's too", lower_bound=1, flag_values=FLAGS.values
+)
+_BATCH_SIZE = FLAGS.batch_size()
+_REPEATS = flags.DEFINE_integer(
+    "repeats", None, "timed rounds: 10, of retrieval 60", lower_bound=1, flag_values=FLAGS.values
+)
+_NEIGHBORS = flags.DEFINE_integer(
+    "neighbors", 3, "r of guided_step and serving", lower_bound=1, flag_values=FLAGS.values
+)
+_GALLERY_SIZE = flags.DEFINE_integer(
     "gallery_size",
     None,
     "images of the gallery of guided_step (1000), retrieval (200000), serving (20000)",
     lower_bound=20,
+    flag_values=FLAGS.values,
 )
-_INDEX = absl_flags.DEFINE_enum("gallery_index", "exact", ["exact", "scann"], "index of the served gallery")
-_PRECISION = absl_flags.DEFINE_enum(
-    "precision", "float32", ["float32", "mixed_bfloat16", "mixed_float16"], "of the networks in the steps"
+_INDEX = flags.DEFINE_enum(
+    "gallery_index", "exact", ["exact", "scann"], "index of the served gallery", flag_values=FLAGS.values
 )
-_JIT_COMPILE = absl_flags.DEFINE_bool("jit_compile", False, "compile train_step or penalty_step with XLA")
-_WORKDIR = flags.workdir(required=False)
-_PROFILE = absl_flags.DEFINE_string("profile", None, "folder for a TensorBoard trace of the measured part")
+_PRECISION = flags.DEFINE_enum(
+    "precision",
+    "float32",
+    ["float32", "mixed_bfloat16", "mixed_float16"],
+    "of the networks in the steps",
+    flag_values=FLAGS.values,
+)
+_JIT_COMPILE = flags.DEFINE_bool(
+    "jit_compile", False, "compile train_step or penalty_step with XLA", flag_values=FLAGS.values
+)
+_WORKDIR = FLAGS.workdir(required=False)
+_PROFILE = flags.DEFINE_string(
+    "profile", None, "folder for a TensorBoard trace of the measured part", flag_values=FLAGS.values
+)
 
 
 def main(argv: list[str]) -> None:
@@ -104,7 +123,7 @@ def _serving(batch_size: int, repeats: int) -> Iterator[dict[str, Any]]:
 
 def _batch_size(what: str) -> int:
     """The one asked for, or what suits the benchmark."""
-    if absl_flags.FLAGS["batch_size"].present:
+    if _BATCH_SIZE.present:
         return _BATCH_SIZE.value
     return {"retrieval": 64, "input": 16}.get(what, 1)
 
@@ -129,7 +148,7 @@ def _profile(what: str) -> Any:
 def run() -> None:
     """Entry point of `bin/bench` and `rgunit-bench`."""
     # The kernels that TensorFlow itself chooses, for the step and for the peak beside it.
-    launcher.run(main, positional=True, onednn=False)
+    launcher.run(main, FLAGS, positional=True, onednn=False)
 
 
 if __name__ == "__main__":

@@ -14,20 +14,27 @@ from __future__ import annotations
 import sys
 import webbrowser
 
-from absl import flags as absl_flags
+from absl import flags
 
-from rgunit_tf.cli import flags, launcher
+from rgunit_tf.cli import launcher
+from rgunit_tf.cli.flags import Flags
 from rgunit_tf.errors import UserError
 
-_MODEL = flags.model()
-_PORT = absl_flags.DEFINE_integer("port", 8000, "where the page is; 0: a free one", lower_bound=0, upper_bound=65535)
-_HOST = absl_flags.DEFINE_string("host", "127.0.0.1", "address to answer at; 0.0.0.0: every one of this machine")
-_EXAMPLES = absl_flags.DEFINE_multi_string(
+FLAGS = Flags()
+_MODEL = FLAGS.model()
+_PORT = flags.DEFINE_integer(
+    "port", 8000, "where the page is; 0: a free one", lower_bound=0, upper_bound=65535, flag_values=FLAGS.values
+)
+_HOST = flags.DEFINE_string(
+    "host", "127.0.0.1", "address to answer at; 0.0.0.0: every one of this machine", flag_values=FLAGS.values
+)
+_EXAMPLES = flags.DEFINE_multi_string(
     "examples",
     None,
     "pictures to begin with, files or folders; by default test pictures of the run, or of its gallery",
+    flag_values=FLAGS.values,
 )
-_OPEN_BROWSER = absl_flags.DEFINE_bool("open_browser", False, "show the page in a browser")
+_OPEN_BROWSER = flags.DEFINE_bool("open_browser", False, "show the page in a browser", flag_values=FLAGS.values)
 
 
 def main(argv: list[str]) -> int:
@@ -65,7 +72,7 @@ def main(argv: list[str]) -> int:
 
 def run() -> None:
     """Entry point of `bin/demo` and `rgunit-demo`."""
-    launcher.run(main)
+    launcher.run(main, FLAGS)
 
 
 if __name__ == "__main__":

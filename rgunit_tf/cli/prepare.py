@@ -19,17 +19,21 @@ import pathlib
 import time
 from typing import TYPE_CHECKING
 
-from absl import flags as absl_flags
+from absl import flags
 
-from rgunit_tf.cli import flags, launcher
+from rgunit_tf.cli import launcher
+from rgunit_tf.cli.flags import Flags
 from rgunit_tf.errors import UserError
 
 if TYPE_CHECKING:
     from rgunit_tf.data.folder import FolderReader
 
-_CONFIG = flags.config()
-_OUTPUT = flags.output("folder for the shards; a new one, or one where the same command was cut off")
-_WORKERS = absl_flags.DEFINE_integer("workers", None, "processes that read, check and write [all cores]", lower_bound=1)
+FLAGS = Flags()
+_CONFIG = FLAGS.config()
+_OUTPUT = FLAGS.output("folder for the shards; a new one, or one where the same command was cut off")
+_WORKERS = flags.DEFINE_integer(
+    "workers", None, "processes that read, check and write [all cores]", lower_bound=1, flag_values=FLAGS.values
+)
 
 
 def main(argv: list[str]) -> None:
@@ -80,7 +84,7 @@ def _retrieval(source: str) -> FolderReader | None:
 
 def run() -> None:
     """Entry point of `bin/prepare` and `rgunit-prepare`."""
-    launcher.run(main)
+    launcher.run(main, FLAGS)
 
 
 if __name__ == "__main__":

@@ -9,21 +9,36 @@ from __future__ import annotations
 import pathlib
 import sys
 
-from absl import flags as absl_flags
-from ml_collections import config_flags
+from absl import flags
 
-from rgunit_tf.cli import flags, launcher
+from rgunit_tf.cli import launcher
+from rgunit_tf.cli.flags import Flags
 from rgunit_tf.errors import UserError
 
-_CONFIG = flags.config()
-_TABLE = absl_flags.DEFINE_enum("table", "all", ["1", "2", "3", "4", "all"], "table of the paper, or all four")
-_OUTPUT = flags.output("folder of the runs and tables (default: runs/reproduce_<config>)", required=False)
-_SEEDS = absl_flags.DEFINE_integer("seeds", 1, "repetitions, each with another seed of the training", lower_bound=1)
-_FRACTIONS = absl_flags.DEFINE_list("fractions", ["25", "50", "100"], "shares of labelled data of Table 3, percent")
-_COUNTS = absl_flags.DEFINE_list("neighbor_counts", ["1", "3", "10"], "numbers of retrieved images of Table 4")
-_JOBS = absl_flags.DEFINE_integer("jobs", 1, "runs at a time, each on its share of the CPU's cores", lower_bound=1)
-_ONLY = absl_flags.DEFINE_string("only", None, "do this run alone, by its name in --dry_run: one job of a cluster")
-_DRY_RUN = absl_flags.DEFINE_bool("dry_run", False, "only list the runs, and the time that they would take")
+FLAGS = Flags()
+_CONFIG = FLAGS.config()
+_TABLE = flags.DEFINE_enum(
+    "table", "all", ["1", "2", "3", "4", "all"], "table of the paper, or all four", flag_values=FLAGS.values
+)
+_OUTPUT = FLAGS.output("folder of the runs and tables (default: runs/reproduce_<config>)", required=False)
+_SEEDS = flags.DEFINE_integer(
+    "seeds", 1, "repetitions, each with another seed of the training", lower_bound=1, flag_values=FLAGS.values
+)
+_FRACTIONS = flags.DEFINE_list(
+    "fractions", ["25", "50", "100"], "shares of labelled data of Table 3, percent", flag_values=FLAGS.values
+)
+_COUNTS = flags.DEFINE_list(
+    "neighbor_counts", ["1", "3", "10"], "numbers of retrieved images of Table 4", flag_values=FLAGS.values
+)
+_JOBS = flags.DEFINE_integer(
+    "jobs", 1, "runs at a time, each on its share of the CPU's cores", lower_bound=1, flag_values=FLAGS.values
+)
+_ONLY = flags.DEFINE_string(
+    "only", None, "do this run alone, by its name in --dry_run: one job of a cluster", flag_values=FLAGS.values
+)
+_DRY_RUN = flags.DEFINE_bool(
+    "dry_run", False, "only list the runs, and the time that they would take", flag_values=FLAGS.values
+)
 
 
 def main(argv: list[str]) -> None:
@@ -36,7 +51,7 @@ def main(argv: list[str]) -> None:
     from rgunit_tf.runs.training import configure
 
     config = _CONFIG.value
-    name = pathlib.Path(config_flags.get_config_filename(absl_flags.FLAGS["config"])).stem
+    name = FLAGS.config_name()
     tables = all_tables(percents, counts)
     asked = [tables[int(_TABLE.value)]] if _TABLE.value != "all" else list(tables.values())
     output = pathlib.Path(_OUTPUT.value or pathlib.Path("runs") / f"reproduce_{name}")
@@ -81,7 +96,7 @@ def _whole_numbers(flag: str, words: list[str], highest: int) -> list[int]:
 
 def run() -> None:
     """Entry point of `bin/reproduce` and `rgunit-reproduce`."""
-    launcher.run(main)
+    launcher.run(main, FLAGS)
 
 
 if __name__ == "__main__":

@@ -19,20 +19,22 @@ import pathlib
 import sys
 import time
 
-from absl import flags as absl_flags
+from absl import flags
 
-from rgunit_tf.cli import flags, launcher
+from rgunit_tf.cli import launcher
+from rgunit_tf.cli.flags import Flags
 from rgunit_tf.errors import UserError
 from rgunit_tf.names import printable
 
-_MODEL = flags.model()
-_INPUT = flags.pictures()
-_OUTPUT = flags.output("the contact sheet (.png), or a folder")
-_TO = flags.to()
-_REFERENCE = flags.reference()
-_FIT = flags.fit()
-_BATCH_SIZE = flags.batch_size()
-_TOP = absl_flags.DEFINE_integer("top", 10, "pictures to find for each", lower_bound=1)
+FLAGS = Flags()
+_MODEL = FLAGS.model()
+_INPUT = FLAGS.pictures()
+_OUTPUT = FLAGS.output("the contact sheet (.png), or a folder")
+_TO = FLAGS.to()
+_REFERENCE = FLAGS.reference()
+_FIT = FLAGS.fit()
+_BATCH_SIZE = FLAGS.batch_size()
+_TOP = flags.DEFINE_integer("top", 10, "pictures to find for each", lower_bound=1, flag_values=FLAGS.values)
 
 
 def main(argv: list[str]) -> int:
@@ -99,7 +101,7 @@ def main(argv: list[str]) -> int:
 
 def run() -> None:
     """Entry point of `bin/retrieve` and `rgunit-retrieve`."""
-    launcher.run(main)
+    launcher.run(main, FLAGS)
 
 
 if __name__ == "__main__":

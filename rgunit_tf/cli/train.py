@@ -9,18 +9,22 @@ from __future__ import annotations
 import pathlib
 from typing import TYPE_CHECKING
 
-from absl import flags as absl_flags
-from ml_collections import config_flags
+from absl import flags
 
-from rgunit_tf.cli import flags, launcher
+from rgunit_tf.cli import launcher
+from rgunit_tf.cli.flags import Flags
+from rgunit_tf.config import STAGES
 
 if TYPE_CHECKING:
     from rgunit_tf.runs.workdir import Workdir
 
-_CONFIG = flags.config()
-_WORKDIR = flags.workdir(required=False)
-_STAGE = flags.stage()
-_REPORT = absl_flags.DEFINE_bool("report", True, "measure the finished stages at the end and write the report")
+FLAGS = Flags()
+_CONFIG = FLAGS.config()
+_WORKDIR = FLAGS.workdir(required=False)
+_STAGE = FLAGS.stage()
+_REPORT = flags.DEFINE_bool(
+    "report", True, "measure the finished stages at the end and write the report", flag_values=FLAGS.values
+)
 
 
 def main(argv: list[str]) -> None:
@@ -32,9 +36,9 @@ def main(argv: list[str]) -> None:
     from rgunit_tf import cluster
     from rgunit_tf.runs import exports, finished
     from rgunit_tf.runs.training import configure, train_stage
-    from rgunit_tf.runs.workdir import STAGES, Workdir
+    from rgunit_tf.runs.workdir import Workdir
 
-    name = pathlib.Path(config_flags.get_config_filename(absl_flags.FLAGS["config"])).stem
+    name = FLAGS.config_name()
     workdir = Workdir(_WORKDIR.value or pathlib.Path("runs") / name)
     last = "guided" if _STAGE.value == "all" else _STAGE.value
     configure(config)
@@ -73,7 +77,7 @@ def _report(workdir: Workdir) -> None:
 
 def run() -> None:
     """Entry point of `bin/train` and `rgunit-train`."""
-    launcher.run(main)
+    launcher.run(main, FLAGS)
 
 
 if __name__ == "__main__":

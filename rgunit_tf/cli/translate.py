@@ -22,9 +22,10 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from absl import flags as absl_flags
+from absl import flags
 
-from rgunit_tf.cli import flags, launcher
+from rgunit_tf.cli import launcher
+from rgunit_tf.cli.flags import Flags
 from rgunit_tf.errors import UserError
 from rgunit_tf.names import printable
 
@@ -33,36 +34,54 @@ if TYPE_CHECKING:
     from rgunit_tf.inference.request import Request
     from rgunit_tf.inference.translation_job import Outcome, TranslationJob
 
-_MODEL = flags.model()
-_INPUT = flags.pictures()
-_OUTPUT = flags.output("folder of the results")
-_TO = flags.to()
-_REFERENCE = flags.reference()
-_FIT = flags.fit()
-_BATCH_SIZE = flags.batch_size()
-_SEED = flags.seed()
-_SAMPLES = absl_flags.DEFINE_integer(
-    "samples", 0, "styles to draw of the target, a result each; 0: its mean style alone", lower_bound=0
+FLAGS = Flags()
+_MODEL = FLAGS.model()
+_INPUT = FLAGS.pictures()
+_OUTPUT = FLAGS.output("folder of the results")
+_TO = FLAGS.to()
+_REFERENCE = FLAGS.reference()
+_FIT = FLAGS.fit()
+_BATCH_SIZE = FLAGS.batch_size()
+_SEED = FLAGS.seed()
+_SAMPLES = flags.DEFINE_integer(
+    "samples",
+    0,
+    "styles to draw of the target, a result each; 0: its mean style alone",
+    lower_bound=0,
+    flag_values=FLAGS.values,
 )
-_INTERPOLATE = absl_flags.DEFINE_string(
-    "interpolate", None, "from..to: the styles between two targets, such as cat..dog; ..dog starts at the own style"
+_INTERPOLATE = flags.DEFINE_string(
+    "interpolate",
+    None,
+    "from..to: the styles between two targets, such as cat..dog; ..dog starts at the own style",
+    flag_values=FLAGS.values,
 )
-_STEPS = absl_flags.DEFINE_integer("steps", 8, "of --interpolate, both ends included", lower_bound=2)
-_ANIMATE = absl_flags.DEFINE_enum("animate", None, ["gif", "webp"], "write the steps or samples as an animation too")
-_STRENGTH = absl_flags.DEFINE_float(
+_STEPS = flags.DEFINE_integer(
+    "steps", 8, "of --interpolate, both ends included", lower_bound=2, flag_values=FLAGS.values
+)
+_ANIMATE = flags.DEFINE_enum(
+    "animate", None, ["gif", "webp"], "write the steps or samples as an animation too", flag_values=FLAGS.values
+)
+_STRENGTH = flags.DEFINE_float(
     "strength",
     1.0,
     "1: the target's style; 0: the picture's own style, which gives the model's reconstruction of the picture, not "
     "the picture; between: their mixture",
     lower_bound=0.0,
     upper_bound=1.0,
+    flag_values=FLAGS.values,
 )
-_SHOW_MASK = absl_flags.DEFINE_bool("show_mask", False, "write where the model drew, white, beside each result")
-_SHOW_NEIGHBORS = absl_flags.DEFINE_bool(
-    "show_neighbors", False, "write the real images that guided each result beside it (guided models of a run)"
+_SHOW_MASK = flags.DEFINE_bool(
+    "show_mask", False, "write where the model drew, white, beside each result", flag_values=FLAGS.values
 )
-_PASTE_BACK = absl_flags.DEFINE_bool(
-    "paste_back", False, "put each result back into its full-size picture, through the mask"
+_SHOW_NEIGHBORS = flags.DEFINE_bool(
+    "show_neighbors",
+    False,
+    "write the real images that guided each result beside it (guided models of a run)",
+    flag_values=FLAGS.values,
+)
+_PASTE_BACK = flags.DEFINE_bool(
+    "paste_back", False, "put each result back into its full-size picture, through the mask", flag_values=FLAGS.values
 )
 
 
@@ -144,7 +163,7 @@ def _summary(outcome: Outcome, request: Request, description: Description, secon
 
 def run() -> None:
     """Entry point of `bin/translate` and `rgunit-translate`."""
-    launcher.run(main)
+    launcher.run(main, FLAGS)
 
 
 if __name__ == "__main__":

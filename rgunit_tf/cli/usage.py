@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 
-from absl import flags
+from absl.flags import Flag
 
 from rgunit_tf.config import SETTINGS
 
@@ -12,17 +13,16 @@ FLAGS = ("-h", "-help", "--help", "--helpshort", "-helpfull", "--helpfull")
 _WIDTH = 100
 
 
-def text(name: str, doc: str | None, module: str, full: bool) -> str:
+def text(name: str, doc: str | None, own: Sequence[Flag], full: bool) -> str:
     """What a command does, its flags and, when `full`, every setting of the config.
 
     Args:
       name: the command.
       doc: docstring of its module.
-      module: name under which absl knows the module.
+      own: its flags, in the order in which they are listed.
       full: whether to list the settings too.
     """
     lines = [f"{name}: {(doc or '').strip()}", "", "Flags:"]
-    own = sorted(flags.FLAGS.get_key_flags_for_module(module), key=lambda flag: flag.name)
     for flag in own:
         lines += _entry(f"--{flag.name}", flag.help or "", flag.default)
     if "config" not in {flag.name for flag in own}:

@@ -16,7 +16,6 @@ from rgunit_tf.demo.examples import Examples
 from rgunit_tf.demo.pictures import Picture, Shelf, data_url
 from rgunit_tf.errors import UserError
 from rgunit_tf.inference import Model, Translation
-from rgunit_tf.inference.attributes import nearest_labels
 from rgunit_tf.inference.frames import read_square, upright
 from rgunit_tf.inference.paste import paste_back
 from rgunit_tf.names import printable
@@ -179,5 +178,5 @@ class Studio:
         squares = np.stack([square for _, _, square, _ in read])
         with self._lock:
             own = self.model.styles_of(squares)
-        seen = nearest_labels(self.schema, own)
+        seen = self.schema.nearest_labels(own)
         return [Picture(*facts, own[row : row + 1], self.schema.names_of(seen[row])) for row, facts in enumerate(read)]

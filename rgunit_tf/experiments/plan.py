@@ -9,7 +9,7 @@ from typing import Any
 import ml_collections
 
 from rgunit_tf import config as config_module
-from rgunit_tf.runs.workdir import STAGES
+from rgunit_tf.config import STAGES
 
 TRIPLETS = {
     "easy": ("easy",),

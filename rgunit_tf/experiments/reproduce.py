@@ -13,6 +13,7 @@ import ml_collections
 from absl import logging
 
 from rgunit_tf import atomic, data
+from rgunit_tf.config import STAGES
 from rgunit_tf.data import Dataset
 from rgunit_tf.errors import UserError
 from rgunit_tf.evaluation.judge.classifier_training import load_or_train, recipe_of
@@ -21,7 +22,7 @@ from rgunit_tf.experiments import rendering
 from rgunit_tf.experiments.plan import Experiment, Job, Variants, jobs
 from rgunit_tf.experiments.tables import Table
 from rgunit_tf.runs.training import train_stage
-from rgunit_tf.runs.workdir import STAGES, Workdir
+from rgunit_tf.runs.workdir import Workdir
 
 
 class Reproduction:

@@ -9,10 +9,11 @@ import os
 import pathlib
 from typing import Any
 
+from rgunit_tf.config import STAGES
 from rgunit_tf.data.crop import crop_share
 from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.errors import UserError
-from rgunit_tf.runs.workdir import STAGES, Workdir
+from rgunit_tf.runs.workdir import Workdir
 
 _EXPORT_FORMAT = 1
 

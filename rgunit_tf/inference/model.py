@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rgunit_tf.errors import UserError
-from rgunit_tf.inference.attributes import check_changes, nearest_labels, target_labels
+from rgunit_tf.inference.attributes import check_changes, target_labels
 from rgunit_tf.inference.description import Description, describe
 from rgunit_tf.inference.networks import ExportNetworks, Networks, RunNetworks
 from rgunit_tf.models.style_prior import StylePrior
@@ -146,7 +146,7 @@ class Model:
         styles = np.asarray(own + strength * (styles - own) if strength < 1.0 else styles, np.float32)
         results = [self.networks.translate(images, style) for style in styles]
         translated, masks = (np.stack(parts) for parts in zip(*results, strict=True))
-        return Translation(translated, masks, styles, nearest_labels(self.schema, own))
+        return Translation(translated, masks, styles, self.schema.nearest_labels(own))
 
     def retrieve(
         self, images: np.ndarray, attributes: Attributes = (), *, reference: np.ndarray | None = None, k: int = 10
@@ -195,13 +195,13 @@ class Model:
         return self.networks.styles(images)
 
     def attributes_of(self, images: np.ndarray) -> np.ndarray:
-        """The attributes that the model sees in images: uint8 [B, H, W, 3] -> float32 [B, K]; see `nearest_labels`."""
-        return nearest_labels(self.schema, self.styles_of(images))
+        """The attributes that the model sees in images: uint8 [B, H, W, 3] -> float32 [B, K]."""
+        return self.schema.nearest_labels(self.styles_of(images))
 
     def _targets(self, own: np.ndarray, attributes: Attributes) -> np.ndarray:
         if not isinstance(attributes, np.ndarray):
             check_changes(self.schema, attributes)
-            return target_labels(self.schema, nearest_labels(self.schema, own), attributes)
+            return target_labels(self.schema, self.schema.nearest_labels(own), attributes)
         labels = self.schema.check_labels(np.atleast_2d(attributes), "attributes")
         if len(labels) not in (1, len(own)):
             raise UserError(f"attributes: {len(labels)} rows for {len(own)} images; give one row, or one an image")

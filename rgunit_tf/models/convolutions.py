@@ -21,25 +21,38 @@ _MANY_POSITIONS = 256
 _FEW_POSITIONS = 4
 
 
-_written = contextvars.ContextVar("written", default=False)
+# Whether layers compute what their definition says; None: where TensorFlow's own kernels are fast.
+_written: contextvars.ContextVar[bool | None] = contextvars.ContextVar("written", default=None)
 
 
 @contextlib.contextmanager
-def as_written() -> Iterator[None]:
-    """Layers that are called or traced inside compute what their definition says, by TensorFlow's own kernels.
-
-    The plain formulation, to compare results with and to count the multiplications of the mathematics.
-    """
-    token = _written.set(True)
+def _computed(as_written: bool) -> Iterator[None]:
+    token = _written.set(as_written)
     try:
         yield
     finally:
         _written.reset(token)
 
 
+def as_written() -> contextlib.AbstractContextManager[None]:
+    """Layers that are called or traced inside compute what their definition says, by TensorFlow's own kernels.
+
+    The plain formulation, to compare results with and to count the multiplications of the mathematics.
+    """
+    return _computed(True)
+
+
+def rewritten() -> contextlib.AbstractContextManager[None]:
+    """Layers that are called or traced inside are computed in the other way, whatever the machine."""
+    return _computed(False)
+
+
 def _plain() -> bool:
     """Whether to leave it to TensorFlow's kernels: GPUs have fast ones for every case, and so has oneDNN."""
-    return _written.get() or bool(tf.config.list_logical_devices("GPU")) or _pywrap_util_port.IsMklEnabled()
+    written = _written.get()
+    if written is not None:
+        return written
+    return bool(tf.config.list_logical_devices("GPU")) or _pywrap_util_port.IsMklEnabled()
 
 
 def _many_positions(batch: int | None, height: int, width: int) -> bool:

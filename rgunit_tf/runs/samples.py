@@ -27,15 +27,10 @@ def domain_changes(schema: AttributeSchema, labels: np.ndarray) -> list[tuple[st
       Column titles and target labels float32 [B, K].
     """
     grouped = {name for group in schema.groups for name in group}
-    columns = []
-    for index, name in enumerate(schema.names):
-        if name in grouped:
-            targets = [schema.apply(label, [name]) for label in labels]
-            columns.append((name, np.stack(targets)))
-        else:
-            targets = [schema.apply(label, [f"-{name}" if label[index] > 0.5 else name]) for label in labels]
-            columns.append((f"{name} switched", np.stack(targets)))
-    return columns
+    return [
+        (name if name in grouped else f"{name} switched", np.stack([schema.switched(label, name) for label in labels]))
+        for name in schema.names
+    ]
 
 
 def sample_rows(

@@ -10,8 +10,9 @@ import json
 import os
 
 from rgunit_tf import atomic
+from rgunit_tf.config import STAGES
 from rgunit_tf.errors import UserError
-from rgunit_tf.runs.workdir import STAGES, Workdir
+from rgunit_tf.runs.workdir import Workdir
 
 MODELS_ROOT = "/models"
 """Where the server sees the workdir, unless said otherwise."""

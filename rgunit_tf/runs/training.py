@@ -10,13 +10,14 @@ import ml_collections
 import tensorflow as tf
 
 from rgunit_tf import cluster
+from rgunit_tf.config import STAGES
 from rgunit_tf.data.split import Dataset
 from rgunit_tf.distribution import chief_first, make_strategy
 from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.errors import UserError
 from rgunit_tf.retrieval.gallery import Gallery
 from rgunit_tf.runs import contents, finished, fitting
-from rgunit_tf.runs.workdir import STAGES, Workdir
+from rgunit_tf.runs.workdir import Workdir
 from rgunit_tf.stages import precision
 from rgunit_tf.stages.retrieval import RetrievalModel
 from rgunit_tf.stages.translation import TranslationModel

@@ -15,12 +15,9 @@ import ml_collections
 
 from rgunit_tf import atomic, cluster
 from rgunit_tf import config as config_module
+from rgunit_tf.config import STAGES
 from rgunit_tf.errors import UserError
 from rgunit_tf.runs import provenance, storage
-
-STAGES = ("translation", "retrieval", "guided")
-"""In the order in which they are trained; each needs the ones before it."""
-
 
 _DEFAULTS = config_module.to_plain(config_module.default_config())
 

@@ -124,19 +124,9 @@ class Translator(Stage):
         return self.translate_with_style(inputs["image"], inputs["style"])[0]
 
     def predict_labels(self, images: tf.Tensor) -> tf.Tensor:
-        """Attributes of images [B, H, W, 3] in [-1, 1], by the style prior's nearest component; float32 [B, K].
-
-        Of a group of excluding attributes the strongest one holds, if any does.
-        """
+        """Attributes of images [B, H, W, 3] in [-1, 1]: see `AttributeSchema.nearest_labels`; float32 [B, K]."""
         mean, _ = self.style_encoder(images)
-        scores = tf.reduce_mean(tf.reshape(mean, (-1, self.schema.size, self.prior.dim)), -1)
-        holds = tf.cast(scores > 0.0, tf.float32)
-        for group in self.schema.groups:
-            member = np.isin(self.schema.names, group)
-            strongest = tf.one_hot(tf.argmax(tf.where(member, scores, -np.inf), -1), self.schema.size)
-            keep = strongest if self.schema.categorical else strongest * holds
-            holds = tf.where(member, keep, holds)
-        return holds
+        return tf.constant(self.schema.nearest_labels(np.asarray(mean)))
 
     def translate(
         self,

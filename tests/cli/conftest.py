@@ -44,8 +44,6 @@ def photos(tmp_path) -> pathlib.Path:
 @pytest.fixture
 def call(monkeypatch, capsys, stand_in):
     """Runs a command in this process on the stand-in; returns its exit code, stdout and stderr."""
-    from absl import flags
-
     from rgunit_tf.cli import launcher
     from rgunit_tf.inference import Model
     from rgunit_tf.inference import model as model_module
@@ -58,12 +56,11 @@ def call(monkeypatch, capsys, stand_in):
 
     monkeypatch.setattr(model_module, "load", load)
 
-    def call(main, *arguments: object) -> tuple[int, str, str]:
+    def call(command, *arguments: object) -> tuple[int, str, str]:
         capsys.readouterr()
-        code = launcher.call(main, [main.__module__, *map(str, arguments)])
+        code = launcher.call(command.main, command.FLAGS, [command.__name__, *map(str, arguments)])
         out, err = capsys.readouterr()
         return code, out, err
 
     call.loaded = loaded
-    yield call
-    flags.FLAGS.unparse_flags()
+    return call

@@ -8,14 +8,15 @@ import time
 
 from absl import flags, logging
 
-from rgunit_tf.cli import flags as cli_flags
 from rgunit_tf.cli import launcher
+from rgunit_tf.cli.flags import Flags
 from rgunit_tf.errors import RunError, UserError
 
-_CONFIG = cli_flags.config()
-_WORKDIR = cli_flags.workdir(required=False)
-_STAGE = cli_flags.stage()
-_DO = flags.DEFINE_string("do", "", "what the command does")
+FLAGS = Flags()
+_CONFIG = FLAGS.config()
+_WORKDIR = FLAGS.workdir(required=False)
+_STAGE = FLAGS.stage()
+_DO = flags.DEFINE_string("do", "", "what the command does", flag_values=FLAGS.values)
 
 
 def main(argv):
@@ -54,4 +55,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    launcher.run(main, positional="--do=show" in sys.argv)
+    launcher.run(main, FLAGS, positional="--do=show" in sys.argv)

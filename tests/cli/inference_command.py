@@ -37,4 +37,5 @@ def load(description):
 if __name__ == "__main__":
     name, die_at = sys.argv[1], int(sys.argv[2])
     model_module.load = load
-    sys.exit(launcher.call(importlib.import_module(f"rgunit_tf.cli.{name}").main, [name, *sys.argv[3:]]))
+    command = importlib.import_module(f"rgunit_tf.cli.{name}")
+    sys.exit(launcher.call(command.main, command.FLAGS, [name, *sys.argv[3:]]))

@@ -49,10 +49,10 @@ def served(monkeypatch):
 
 
 def test_other_machines_are_let_in_with_a_warning(call, served, export_folder):
-    code, out, err = call(demo.main, f"--model={export_folder}", "--host=0.0.0.0", "--port=0")
+    code, out, err = call(demo, f"--model={export_folder}", "--host=0.0.0.0", "--port=0")
     assert code == 0 and err == "demo: --host=0.0.0.0 lets other machines in, without a password\n"
     assert served == [None]
-    code, out, err = call(demo.main, f"--model={export_folder}", "--port=0", "--open_browser")
+    code, out, err = call(demo, f"--model={export_folder}", "--port=0", "--open_browser")
     assert (code, err) == (0, "") and served[2] in out and "127.0.0.1" in served[1]
 
 
@@ -66,15 +66,15 @@ def test_mistakes_are_one_line_before_anything_is_loaded(call, export_folder):
             ([f"--model={export_folder}", "--port=99999"], "port"),
         ]
         for arguments, message in cases:
-            code, out, err = call(demo.main, *arguments)
+            code, out, err = call(demo, *arguments)
             assert (code, out) == (2, "") and err.count("\n") == 1 and message in err, err
     assert not call.loaded
-    assert call(demo.main)[2] == "demo: --model is missing; give --model=...\n"
+    assert call(demo)[2] == "demo: --model is missing; give --model=...\n"
 
 
 def test_an_export_that_cannot_translate(call, stand_in, schema, tmp_path):
     folder = stand_in.write_export(tmp_path / "retrieval" / "1", schema, stage="retrieval")
-    code, _, err = call(demo.main, f"--model={folder}")
+    code, _, err = call(demo, f"--model={folder}")
     assert code == 2 and "is an export of the retrieval stage" in err
 
 
@@ -83,5 +83,5 @@ def test_without_flask_it_says_what_to_install(call, export_folder, monkeypatch)
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.delattr("rgunit_tf.demo", raising=False)
     monkeypatch.setitem(sys.modules, "flask", None)
-    code, _, err = call(demo.main, f"--model={export_folder}")
+    code, _, err = call(demo, f"--model={export_folder}")
     assert (code, err) == (2, "demo: bin/demo needs Flask; install it with pip install 'rgunit_tf[demo]'\n")

@@ -3,19 +3,12 @@ import json
 import os
 
 import pytest
-from absl import flags
 
 from rgunit_tf.cli import evaluate, launcher
 
 
-@pytest.fixture(autouse=True)
-def fresh_flags():
-    yield
-    flags.FLAGS.unparse_flags()
-
-
 def test_a_workdir_without_finished_stage_is_one_line_and_exit_code_2(tmp_path, capsys):
-    assert launcher.call(evaluate.main, ["evaluate", f"--workdir={tmp_path}"]) == 2
+    assert launcher.call(evaluate.main, evaluate.FLAGS, ["evaluate", f"--workdir={tmp_path}"]) == 2
     message = capsys.readouterr().err.strip().splitlines()
     assert len(message) == 1 and "no finished translation stage" in message[0] and "bin/train" in message[0]
 
@@ -29,7 +22,7 @@ def run(tmp_path):
 
 
 def test_a_folder_that_is_not_there_is_not_made(tmp_path, capsys):
-    assert launcher.call(evaluate.main, ["evaluate", f"--workdir={tmp_path / 'mistyped'}"]) == 2
+    assert launcher.call(evaluate.main, evaluate.FLAGS, ["evaluate", f"--workdir={tmp_path / 'mistyped'}"]) == 2
     assert "no finished translation stage" in capsys.readouterr().err
     assert not (tmp_path / "mistyped").exists()
 
@@ -40,7 +33,7 @@ def test_two_at_once_are_refused_before_the_work(run, capsys, monkeypatch):
 
     monkeypatch.setattr(stage_evaluation, "evaluate_workdir", lambda *a, **k: pytest.fail("evaluated"))
     with Workdir(run).lock():
-        assert launcher.call(evaluate.main, ["evaluate", f"--workdir={run}"]) == 2
+        assert launcher.call(evaluate.main, evaluate.FLAGS, ["evaluate", f"--workdir={run}"]) == 2
     message = capsys.readouterr().err.strip().splitlines()
     assert len(message) == 1 and f"{run} is in use by another run" in message[0]
 
@@ -55,7 +48,7 @@ def test_a_full_disk_is_one_line(run, capsys, monkeypatch, place):
 
     monkeypatch.setattr(stage_evaluation, "evaluate_workdir", full if place == "metrics" else lambda *a, **k: {})
     monkeypatch.setattr(report, "write_report", full)
-    assert launcher.call(evaluate.main, ["evaluate", f"--workdir={run}"]) == 2
+    assert launcher.call(evaluate.main, evaluate.FLAGS, ["evaluate", f"--workdir={run}"]) == 2
     message = capsys.readouterr().err.strip().splitlines()
     assert len(message) == 1 and f"{run}: No space left on device; free space there" in message[0]
 
@@ -86,7 +79,7 @@ def test_the_main_figures_are_printed(run, capsys, monkeypatch):
         "--efficientnet=given.pth",
         "--judges=given.npz",
     ]
-    assert launcher.call(evaluate.main, arguments) == 0
+    assert launcher.call(evaluate.main, evaluate.FLAGS, arguments) == 0
     networks = {
         "architecture": "resnet50",
         "inception": "none",

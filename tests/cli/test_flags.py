@@ -31,18 +31,12 @@ def test_a_broken_tuple_is_refused_rather_than_guessed(text):
         flags._TupleParser().parse(text)
 
 
-def test_flags_are_shared_by_the_commands():
-    assert flags.workdir(required=False).name == flags.workdir(required=False).name == "workdir"
-    assert flags.stage().default == "all"
-    assert flags.config().name == "config"
-
-
-def test_only_a_command_that_requires_the_workdir_is_noted(monkeypatch):
-    monkeypatch.setattr(flags, "required_flags", set())
-    flags.workdir(required=False)
-    assert flags.required_flags == set()
-    flags.workdir()
-    assert flags.required_flags == {(__name__, "workdir")}
+def test_what_several_commands_have():
+    command = flags.Flags()
+    assert command.stage().default == "all" and command.workdir(required=False).name == "workdir"
+    assert command.output("the results").name == "output" and command.config().name == "config"
+    assert [flag.name for flag in command.own()] == ["config", "output", "stage", "workdir"]
+    assert [flag.help for flag in command.own() if flag.name == "output"] == ["the results"]
 
 
 def test_all_commands_can_be_imported_into_one_process(root):

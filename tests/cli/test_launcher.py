@@ -148,22 +148,44 @@ def test_a_second_call_in_one_process_starts_afresh(monkeypatch, capsys):
 
     from rgunit_tf.cli import launcher
 
-    assert launcher.call(example_command.main, ["x", "--do=show", "--workdir=w", "--config.data.image_size=64"]) == 0
-    assert launcher.call(example_command.main, ["x", "--do=show", "--config.data.crop=100"]) == 0
-    assert launcher.call(example_command.main, ["x", "--do=show", "--config.data.image_size=16"]) == 0
+    assert (
+        launcher.call(
+            example_command.main,
+            example_command.FLAGS,
+            ["x", "--do=show", "--workdir=w", "--config.data.image_size=64"],
+        )
+        == 0
+    )
+    assert launcher.call(example_command.main, example_command.FLAGS, ["x", "--do=show", "--config.data.crop=100"]) == 0
+    assert (
+        launcher.call(example_command.main, example_command.FLAGS, ["x", "--do=show", "--config.data.image_size=16"])
+        == 0
+    )
     sizes = [line.split(", ")[-2] for line in capsys.readouterr().out.splitlines()[::2]]
     assert sizes == ["64", "32", "16"]
 
 
-def test_a_required_flag_binds_its_own_command_only(monkeypatch, capsys):
-    monkeypatch.syspath_prepend(COMMAND.parent)
-    import example_command
+def test_a_flag_binds_its_own_command_only(capsys):
+    from absl import flags
 
-    from rgunit_tf.cli import flags, launcher
+    from rgunit_tf.cli import launcher
+    from rgunit_tf.cli.flags import Flags
 
-    monkeypatch.setattr(flags, "required_flags", {("another", "workdir")})
-    assert launcher.call(example_command.main, ["x"]) == 0
-    flags.required_flags.add((example_command.__name__, "workdir"))
-    assert launcher.call(example_command.main, ["x", "--workdir=w"]) == 0
-    assert launcher.call(example_command.main, ["x"]) == 2
-    assert capsys.readouterr().err == "example_command: --workdir is missing; give --workdir=...\n"
+    one, other = Flags(), Flags()
+    workdir, optional = one.workdir(), other.workdir(required=False)
+    flags.DEFINE_string("more", None, "known to one alone", flag_values=one.values)
+    seen = []
+
+    def main(argv):
+        seen.append((workdir.value, optional.value))
+
+    main.__module__ = "rgunit_tf.cli.command"
+    assert launcher.call(main, one, ["x"]) == 2
+    assert capsys.readouterr().err == "command: --workdir is missing; give --workdir=...\n"
+    assert launcher.call(main, other, ["x"]) == 0
+    assert launcher.call(main, one, ["x", "--workdir=w", "--more=3"]) == 0
+    assert launcher.call(main, other, ["x", "--more=3"]) == 2
+    assert capsys.readouterr().err == "command: Unknown command line flag 'more'; --help lists the flags\n"
+    assert seen == [(None, None), ("w", None)]
+    # Another call does not remember.
+    assert launcher.call(main, one, ["x"]) == 2

@@ -22,7 +22,7 @@ def run(photos, tmp_path, capsys):
     def run(*arguments):
         common = ["--config=cat_dog", f"--config.data.root={photos}", f"--output={tmp_path / 'records'}", "--workers=1"]
         capsys.readouterr()
-        code = launcher.call(prepare.main, ["prepare", "--verbosity=-2", *common, *arguments])
+        code = launcher.call(prepare.main, prepare.FLAGS, ["prepare", "--verbosity=-2", *common, *arguments])
         return code, *capsys.readouterr()
 
     return run

@@ -13,7 +13,7 @@ def run(call, export_folder, photos, tmp_path):
     def run(*arguments):
         common = [f"--model={export_folder}", f"--input={photos}", f"--output={tmp_path / 'found'}"]
         given = {str(argument).partition("=")[0] for argument in arguments}
-        return call(retrieve.main, *[word for word in common if word.partition("=")[0] not in given], *arguments)
+        return call(retrieve, *[word for word in common if word.partition("=")[0] not in given], *arguments)
 
     run.loaded = call.loaded
     return run

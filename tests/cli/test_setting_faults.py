@@ -20,11 +20,11 @@ NUMBERS = [(g, n) for g, n in ALL if type(SETTINGS[g][n].default) in (int, float
 
 @pytest.fixture(scope="module")
 def command():
-    """The `main` of the example command."""
+    """The example command."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(pathlib.Path(__file__).parent)
         import example_command
-    return example_command.main
+    return example_command
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def refused(command, capsys):
 
     def refused(*arguments: str) -> str:
         capsys.readouterr()
-        code = launcher.call(command, ["x", "--do=none", *arguments])
+        code = launcher.call(command.main, command.FLAGS, ["x", "--do=none", *arguments])
         out, err = capsys.readouterr()
         assert (code, out, err.count("\n")) == (2, "", 1), (arguments, code, out, err)
         assert err.startswith("example_command: ")

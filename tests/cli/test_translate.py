@@ -17,7 +17,7 @@ def run(call, export_folder, photos, tmp_path):
     def run(*arguments):
         common = [f"--model={export_folder}", f"--input={photos}", f"--output={tmp_path / 'out'}"]
         given = {str(argument).partition("=")[0] for argument in arguments}
-        return call(translate.main, *[word for word in common if word.partition("=")[0] not in given], *arguments)
+        return call(translate, *[word for word in common if word.partition("=")[0] not in given], *arguments)
 
     run.loaded = call.loaded
     return run
@@ -124,4 +124,4 @@ def test_nothing_readable_is_a_mistake(run, photos):
 
 
 def test_flags_that_are_needed(call):
-    assert call(translate.main, "--input=a", "--output=b")[2] == "translate: --model is missing; give --model=...\n"
+    assert call(translate, "--input=a", "--output=b")[2] == "translate: --model is missing; give --model=...\n"

@@ -199,8 +199,11 @@ def test_outputs_that_cannot_be_used(celeba, records, tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(UserError, match="file: cannot be written"):
         prepare.write_tfrecord(records, tmp_path / "file")
-    with prepare._lock(tmp_path / "busy"), pytest.raises(UserError, match="another bin/prepare writes there"):
-        prepare.write_tfrecord(records, tmp_path / "busy")
+    with pytest.raises(UserError, match="another bin/prepare writes there"):
+        # While the first call writes, a second one begins.
+        prepare.write_tfrecord(
+            records, tmp_path / "busy", progress=lambda *_: prepare.write_tfrecord(records, tmp_path / "busy")
+        )
     with pytest.raises(KeyboardInterrupt):
         prepare.write_tfrecord(records, tmp_path / "begun", shards=2, progress=interrupt)
     other = celeba_source.load_records(celeba.root, ATTRIBUTES, GROUPS, crop=18, seed=1)

@@ -71,9 +71,13 @@ def test_real_pairs_are_of_one_domain(drawn):
     assert record["images"] == 2 * pairs and record["value"] > 0
 
 
-def test_larger_images_are_measured_fewer_at_once():
-    assert [diversity._groups_at_once(size, 10) for size in (32, 64, 96, 128, 256)] == [6, 6, 2, 1, 1]
-    assert diversity._groups_at_once(128, 2) == 7
+@pytest.mark.parametrize("samples", [2, 10])
+def test_larger_images_are_measured_fewer_at_once(samples):
+    """Memory is bounded: no more pixels at a time than those of 64 px images, unless one group has more."""
+    counts = [diversity._groups_at_once(size, samples) for size in (32, 64, 96, 128, 256, 1024)]
+    assert counts == sorted(counts, reverse=True) and counts[-1] == 1
+    for size, count in zip((64, 96, 128, 256, 1024), counts[1:], strict=True):
+        assert count == 1 or count * samples * size**2 <= counts[1] * samples * 64**2
 
 
 def test_result_does_not_depend_on_how_many_are_measured_at_once(drawn, monkeypatch):

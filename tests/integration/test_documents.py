@@ -79,7 +79,7 @@ def call(command):
     if name == "train":
         words += ["--noreport", *(f"--config.{setting}={value}" for setting, value in TINY.items())]
     module = importlib.import_module(f"rgunit_tf.cli.{name}")
-    return launcher.call(module.main, [name, *words])
+    return launcher.call(module.main, module.FLAGS, [name, *words])
 
 
 def test_the_commands_in_their_order(folder, root, shown):

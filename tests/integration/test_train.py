@@ -97,7 +97,7 @@ def call(arguments, monkeypatch, capsys):
 
     def call(*more: str) -> tuple[int, str]:
         capsys.readouterr()
-        code = launcher.call(train.main, ["train", *arguments, "--verbosity=-2", *more])
+        code = launcher.call(train.main, train.FLAGS, ["train", *arguments, "--verbosity=-2", *more])
         return code, capsys.readouterr().err
 
     return call

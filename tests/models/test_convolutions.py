@@ -8,9 +8,10 @@ from rgunit_tf.models import convolutions
 
 
 @pytest.fixture(autouse=True)
-def without_onednn(monkeypatch):
-    """TensorFlow turns oneDNN on by itself on processors with AVX-512, and its kernels are then left to it."""
-    monkeypatch.setattr(convolutions._pywrap_util_port, "IsMklEnabled", lambda: False)
+def rewritten():
+    """On GPUs, and where oneDNN is on as on processors with AVX-512, most are left to TensorFlow's kernels."""
+    with convolutions.rewritten():
+        yield
 
 
 def random(*shape, seed=0):

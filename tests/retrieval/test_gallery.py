@@ -126,10 +126,11 @@ def test_contradictions_are_refused():
         Gallery.build(MeanColors(), [])
 
 
-def test_another_index_shares_the_images():
+def test_another_index_finds_the_same_images():
     gallery = make()
     other = gallery.with_index("exact", block=3)
-    assert other._images is gallery._images
+    np.testing.assert_array_equal(other.images([[3, 1], [0, 17]]), gallery.images([[3, 1], [0, 17]]))
+    assert other.ids.tolist() == gallery.ids.tolist()
     np.testing.assert_array_equal(other.search(vectors(2), 3)[0], gallery.search(vectors(2), 3)[0])
 
 

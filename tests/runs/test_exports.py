@@ -7,7 +7,6 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow as tf
-from absl import flags
 
 from rgunit_tf import default_config
 from rgunit_tf.cli import export as command
@@ -19,12 +18,6 @@ from rgunit_tf.runs.exports import export_stage
 from rgunit_tf.runs.workdir import Workdir
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(autouse=True)
-def fresh_flags():
-    yield
-    flags.FLAGS.unparse_flags()
 
 
 def translate(path, images, attributes):
@@ -55,7 +48,7 @@ def workdir(stages, tmp_path_factory):
 
 
 def test_the_command_exports_every_finished_stage(workdir, stages, images, attributes, capsys):
-    assert launcher.call(command.main, ["export", f"--workdir={workdir.path}"]) == 0
+    assert launcher.call(command.main, command.FLAGS, ["export", f"--workdir={workdir.path}"]) == 0
     folders = capsys.readouterr().out.split()
     assert folders == [str(workdir.stage(name) / "export" / "1") for name in ("translation", "retrieval", "guided")]
     for folder in folders:
@@ -77,7 +70,7 @@ def test_a_full_disk_is_one_line_and_leftovers_are_cleared_away(workdir, tmp_pat
         raise tf.errors.ResourceExhaustedError(None, None, f"{copy}/x; No space left on device")
 
     monkeypatch.setattr(tf.saved_model, "save", full)
-    assert launcher.call(command.main, ["export", f"--workdir={copy}"]) == 2
+    assert launcher.call(command.main, command.FLAGS, ["export", f"--workdir={copy}"]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and f"{copy}: No space left on device; free space there" in error
     assert set(copy.rglob("*")) <= before
@@ -85,7 +78,7 @@ def test_a_full_disk_is_one_line_and_leftovers_are_cleared_away(workdir, tmp_pat
 
 def test_the_command_exports_one_stage_with_another_index(workdir, capsys):
     arguments = ["export", f"--workdir={workdir.path}", "--stage=retrieval", "--index=scann"]
-    assert launcher.call(command.main, arguments) == 0
+    assert launcher.call(command.main, command.FLAGS, arguments) == 0
     assert described(pathlib.Path(capsys.readouterr().out.strip()))["gallery"] == {
         "size": 12,
         "index": "scann",
@@ -95,7 +88,7 @@ def test_the_command_exports_one_stage_with_another_index(workdir, capsys):
 
 def test_the_command_halves_the_gallery_and_lists_the_models(workdir, capsys):
     arguments = ["export", f"--workdir={workdir.path}", "--stage=guided", "--gallery_dtype=float16", "--models_root=/m"]
-    assert launcher.call(command.main, arguments) == 0
+    assert launcher.call(command.main, command.FLAGS, arguments) == 0
     folder = pathlib.Path(capsys.readouterr().out.strip())
     assert described(folder)["gallery"] == {"size": 12, "index": "exact", "dtype": "float16"}
     assert 'base_path: "/m/guided/export"' in (workdir.path / "serving" / "models.config").read_text()
@@ -146,8 +139,8 @@ def test_an_export_of_other_weights_is_not_current(stages, workdir, tmp_path):
 
 def test_an_unfinished_run_is_one_line(tmp_path, capsys):
     Workdir(tmp_path).claim(default_config())
-    assert launcher.call(command.main, ["export", f"--workdir={tmp_path}"]) == 2
+    assert launcher.call(command.main, command.FLAGS, ["export", f"--workdir={tmp_path}"]) == 2
     assert "no stage is finished" in capsys.readouterr().err
-    assert launcher.call(command.main, ["export", f"--workdir={tmp_path}", "--stage=translation"]) == 2
+    assert launcher.call(command.main, command.FLAGS, ["export", f"--workdir={tmp_path}", "--stage=translation"]) == 2
     message = capsys.readouterr().err
     assert "translation stage is not finished" in message and len(message.splitlines()) == 1

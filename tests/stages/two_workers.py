@@ -16,9 +16,10 @@ import tensorflow as tf
 from absl import logging
 
 from rgunit_tf import config as settings_module
+from rgunit_tf.config import STAGES
 from rgunit_tf.errors import RunError
 from rgunit_tf.runs import finished, training
-from rgunit_tf.runs.workdir import STAGES, Workdir
+from rgunit_tf.runs.workdir import Workdir
 from rgunit_tf.stages import optimization
 
 

@@ -41,18 +41,11 @@ def changes(schema: AttributeSchema, labels: np.ndarray) -> np.ndarray:
     targets = []
     for number, label in enumerate(labels):
         for step in range(schema.size):
-            index = (number + step) % schema.size
-            target = _changed(schema, label, index)
+            target = schema.switched(label, schema.names[(number + step) % schema.size])
             if (target != label).any():
                 break
         targets.append(target)
     return np.stack(targets)
-
-
-def _changed(schema: AttributeSchema, label: np.ndarray, index: int) -> np.ndarray:
-    name = schema.names[index]
-    grouped = any(name in group for group in schema.groups)
-    return schema.apply(label, [f"-{name}" if label[index] > 0.5 and not grouped else name])
 
 
 class Painter:

@@ -11,8 +11,8 @@ from markupsafe import Markup
 
 import rgunit_tf
 from rgunit_tf import config as config_module
+from rgunit_tf.config import STAGES
 from rgunit_tf.evaluation.report.html import details, element, join, table, words
-from rgunit_tf.runs.workdir import STAGES
 
 if TYPE_CHECKING:
     from rgunit_tf.runs.workdir import Workdir

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from rgunit_tf import atomic
+from rgunit_tf.config import STAGES
 from rgunit_tf.evaluation.report import (
     charts as report_charts,
 )
@@ -26,7 +27,6 @@ from rgunit_tf.evaluation.report import (
     run as report_run,
 )
 from rgunit_tf.evaluation.report.html import element, join, words
-from rgunit_tf.runs.workdir import STAGES
 
 if TYPE_CHECKING:
     from rgunit_tf.runs.workdir import Workdir

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 from rgunit_tf import config as settings
+from rgunit_tf.config import STAGES
 from rgunit_tf.errors import UserError
 from rgunit_tf.evaluation.figures.sheet import FigureSheet
 from rgunit_tf.evaluation.report import figures as report_figures
 from rgunit_tf.evaluation.report import writing as report
-from rgunit_tf.runs.workdir import STAGES, Workdir
+from rgunit_tf.runs.workdir import Workdir
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 ODD = '<b onclick="x">Odd & "quoted"</b>, a_very_long_name_without_a_single_space_that_no_phone_could_show'
