@@ -1,7 +1,6 @@
 import json
 import subprocess
 import sys
-import types
 
 import pytest
 
@@ -88,7 +87,7 @@ def test_a_setting_that_was_added_later_had_its_default(workdir):
 
 
 def test_changed_data_are_refused(workdir):
-    data, others = types.SimpleNamespace(fingerprint="aaa"), types.SimpleNamespace(fingerprint="bbb")
+    data, others = "aaa", "bbb"
     workdir.claim_data(data)
     workdir.claim_data(data)
     workdir.claim(settings.default_config())
