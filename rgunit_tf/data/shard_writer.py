@@ -42,7 +42,7 @@ def write_shard(job: dict[str, Any]) -> dict[str, Any]:
     note = final.parent / PROGRESS / f"{final.name}.json"
     if note.exists() and final.exists():
         facts = json.loads(note.read_text(encoding="utf-8"))
-        if sha256(final) == facts["sha256"]:
+        if atomic.checksum(final) == facts["sha256"]:
             return facts
     unreadable: list[tuple[str, str]] = []
     digest, size = hashlib.sha256(), 0
@@ -67,15 +67,6 @@ def write_shard(job: dict[str, Any]) -> dict[str, Any]:
     }
     atomic.write_json(note, facts)
     return facts
-
-
-def sha256(path: pathlib.Path) -> str:
-    """Checksum of a file."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _read(image: dict[str, Any]) -> bytes:

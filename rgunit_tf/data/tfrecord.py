@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from rgunit_tf import atomic
 from rgunit_tf.data.decoding import threads
 from rgunit_tf.data.records import TEST, TRAIN, UNLABELED, VALIDATION, Records
-from rgunit_tf.data.shard_writer import sha256
 from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.errors import UserError
 from rgunit_tf.names import to_text
@@ -206,7 +206,7 @@ def _scan(path: pathlib.Path, facts: dict[str, Any]) -> list[_Row]:
 
     if not path.is_file():
         raise UserError(f"{path}: missing; copy it again or run bin/prepare again")
-    if path.stat().st_size != facts["bytes"] or sha256(path) != facts["sha256"]:
+    if path.stat().st_size != facts["bytes"] or atomic.checksum(path) != facts["sha256"]:
         raise UserError(f"{path}: not as it was written; copy it again or run bin/prepare again")
     rows = []
     with open(path, "rb") as file:
