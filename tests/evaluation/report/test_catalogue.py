@@ -50,4 +50,4 @@ def test_what_training_saw_is_marked_and_never_a_headline():
     assert line.endswith(f"(12 images; {told})")
     tiles = report_metrics.tiles(report)
     assert "MobileNet" not in tiles and CATALOGUE["accuracy"].heading in tiles
-    assert told in report_metrics.main_tables(report, ()) and told in report_metrics.every_figure(report)
+    assert told in report_metrics.main_tables(report) and told in report_metrics.every_figure(report)
