@@ -14,7 +14,7 @@ from rgunit_tf.retrieval import changes, gallery_files
 from rgunit_tf.retrieval.array_file import variable_of
 from rgunit_tf.retrieval.embedding import embedded
 from rgunit_tf.retrieval.ids import Ids
-from rgunit_tf.retrieval.index import Index, check_count
+from rgunit_tf.retrieval.index import Index, check_count, search_without
 from rgunit_tf.retrieval.indexes import make_index
 from rgunit_tf.retrieval.random_rows import random_rows
 
@@ -231,7 +231,7 @@ class Gallery(tf.Module):
         if exclude_rows is None:
             return self.index.search(queries, check_count(k, self.size, "images of the gallery"))
         k = check_count(k, self.size - 1, "images of the gallery without the query's own")
-        return self.index.search_without(queries, k, exclude_rows)
+        return search_without(self.index, queries, k, exclude_rows)
 
     def random_rows(self, seeds: tf.Tensor, k: int, exclude_rows: tf.Tensor | None = None) -> tf.Tensor:
         """Distinct random rows for each of a batch of seeds [B, 2]: int32 [B, k]; see `random_rows.random_rows`."""

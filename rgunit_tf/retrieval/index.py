@@ -124,21 +124,6 @@ class Index(tf.Module, abc.ABC):
             result.set_shape([queries.shape[0], static_k])
         return tf.stop_gradient(distances), rows
 
-    def search_without(
-        self, queries: tf.Tensor, k: int | tf.Tensor, exclude_rows: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """As `search`, but query b does not find row `exclude_rows[b]`, int32 [B]; -1 excludes none; k < `size`."""
-        static_k = tf.get_static_value(k)
-        distances, rows = self.search(queries, k + 1)
-        # One more than wanted was found: take out the excluded one, or the last where it is not among them.
-        excluded = tf.cast(exclude_rows, tf.int32)[:, tf.newaxis]
-        before = tf.cumsum(tf.cast(rows == excluded, tf.int32), axis=1)[:, :-1]
-        columns = tf.range(k)[tf.newaxis] + before
-        distances, rows = (tf.gather(found, columns, batch_dims=1) for found in (distances, rows))
-        for result in (distances, rows):
-            result.set_shape([result.shape[0], static_k])
-        return distances, rows
-
     def _rank(self, queries: tf.Tensor, rows: tf.Tensor, k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         # The form |q|^2 - 2qx + |x|^2 that searches use loses all digits where q is near x; the difference does not.
         rows = tf.sort(rows, axis=1)
@@ -162,3 +147,19 @@ class Index(tf.Module, abc.ABC):
         # top_k puts the lower position first among equals, which is the lower row, as the rows are sorted.
         negated, order = tf.math.top_k(-squares, k)
         return tf.sqrt(-negated), tf.gather(rows, order, batch_dims=1)
+
+
+def search_without(
+    index: Index, queries: tf.Tensor, k: int | tf.Tensor, exclude_rows: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """As `Index.search`, but query b does not find row `exclude_rows[b]`, int32 [B]; -1 excludes none; k < its size."""
+    static_k = tf.get_static_value(k)
+    distances, rows = index.search(queries, k + 1)
+    # One more than wanted was found: take out the excluded one, or the last where it is not among them.
+    excluded = tf.cast(exclude_rows, tf.int32)[:, tf.newaxis]
+    before = tf.cumsum(tf.cast(rows == excluded, tf.int32), axis=1)[:, :-1]
+    columns = tf.range(k)[tf.newaxis] + before
+    distances, rows = (tf.gather(found, columns, batch_dims=1) for found in (distances, rows))
+    for result in (distances, rows):
+        result.set_shape([result.shape[0], static_k])
+    return distances, rows
