@@ -85,9 +85,14 @@ class EfficientNet:
 
     def features(self, images: tf.Tensor) -> tf.Tensor:
         """float32 images [B, S, S, 3] in about [-1, 1] -> float32 [B, 320]."""
+        return tf.reduce_mean(self.blocks(images)[-1], (1, 2))
+
+    def blocks(self, images: tf.Tensor, count: int = len(_BLOCKS)) -> list[tf.Tensor]:
+        """float32 images [B, S, S, 3] in about [-1, 1] -> outputs of the first `count` blocks, [B, h, w, C] each."""
         x = ((images + 1.0) * 127.5 - 127.0) / 128.0  # as the weights expect it
         x = tf.nn.relu6(tf.nn.conv2d(x, self._stem.kernel, 2, "SAME") + self._stem.bias)
-        for (stride, _, _), (*expand, depthwise, project) in zip(_BLOCKS, self._blocks, strict=True):
+        outputs = []
+        for (stride, _, _), (*expand, depthwise, project) in list(zip(_BLOCKS, self._blocks, strict=True))[:count]:
             y = x
             for kernel, bias in expand:
                 y = tf.nn.relu6(tf.nn.conv2d(y, kernel, 1, "SAME") + bias)
@@ -95,7 +100,8 @@ class EfficientNet:
             y = tf.nn.relu6(tf.nn.depthwise_conv2d(y, depthwise.kernel, strides, "SAME") + depthwise.bias)
             y = tf.nn.conv2d(y, project.kernel, 1, "SAME") + project.bias
             x = x + y if stride == 1 and x.shape[-1] == y.shape[-1] else y
-        return tf.reduce_mean(x, (1, 2))
+            outputs.append(x)
+        return outputs
 
 
 def load(source: str = "auto") -> EfficientNet | None:
