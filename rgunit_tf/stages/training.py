@@ -12,10 +12,9 @@ import tensorflow as tf
 from rgunit_tf import cluster
 from rgunit_tf.data.split import Dataset
 from rgunit_tf.distribution import chief_first, make_strategy
-from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.errors import UserError
 from rgunit_tf.retrieval.gallery import Gallery
-from rgunit_tf.stages import fitting, precision
+from rgunit_tf.stages import architecture, fitting, precision
 from rgunit_tf.stages.guided import GuidedModel
 from rgunit_tf.stages.retrieval import RetrievalModel
 from rgunit_tf.stages.translation import TranslationModel
@@ -69,25 +68,30 @@ def train_stage(workdir: Workdir, name: str, dataset: Dataset) -> None:
     gallery = chief_first(lambda: gallery_of(workdir, dataset)) if guides else None
     tf.keras.utils.set_random_seed(config.train.seed)
     with make_strategy(config.train.strategy).scope(), precision.policy(config.train.precision):
-        model = _build(workdir, name, dataset.schema, gallery)
+        model = _build(workdir, name, dataset, gallery)
     fitting.fit(workdir, name, model, dataset)
     if name == "retrieval":
         chief_first(lambda: gallery_of(workdir, dataset))
     tf.keras.backend.clear_session()
 
 
-def _build(workdir: Workdir, name: str, schema: AttributeSchema, gallery: Gallery | None) -> Any:
+def _build(workdir: Workdir, name: str, dataset: Dataset, gallery: Gallery | None) -> Any:
     """The compiled model of a stage, with fresh weights where it does not start from those of another stage."""
     config = workdir.config
     execution = {"steps_per_execution": config.train.steps_per_execution}
     if name != "guided":
         execution["jit_compile"] = config.train.jit_compile
     if name == "translation":
-        model = TranslationModel(schema, config.data.image_size, config.train.seed, **config.model)
+        model = TranslationModel(
+            dataset.schema,
+            config.data.image_size,
+            config.train.seed,
+            **architecture.resolved(config.model, dataset.train),
+        )
         model.compile(config.translation, config.loss, **execution)
     elif name == "retrieval":
-        architecture = {key: config.retrieval[key] for key in RetrievalModel.ARCHITECTURE}
-        model = RetrievalModel(workdir.load_stage("translation"), config.train.seed, **architecture)
+        chosen = {key: config.retrieval[key] for key in RetrievalModel.ARCHITECTURE}
+        model = RetrievalModel(workdir.load_stage("translation"), config.train.seed, **chosen)
         model.compile(config.retrieval, **execution)
     else:
         retrieval, guided = workdir.load_stage("retrieval"), config.guided
