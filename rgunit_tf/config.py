@@ -43,6 +43,8 @@ def _optimizer(steps: int, batch_size: int, learning_rate: float) -> dict[str, S
     }
 
 
+_DISCRIMINATOR_RATE = Setting(1.0, "D's learning rate over that of the generator's side", low=0.0, high=100.0)
+
 SETTINGS: dict[str, dict[str, Setting]] = {
     "data": {
         "source": Setting("avatars", "where images come from", choices=("avatars", "celeba", "folder", "tfrecord")),
@@ -63,6 +65,10 @@ SETTINGS: dict[str, dict[str, Setting]] = {
             "train",
             "images the gallery holds: `train` (the labelled ones), `all` (every training "
             "image, those without label too), a folder of unlabelled images, or one that bin/prepare wrote",
+        ),
+        "balance": Setting(
+            False,
+            "translation and guided: images and targets of each domain equally often, those of rare ones repeated",
         ),
         "flip": Setting(True, "mirror training images at random"),
         "crop": Setting(
@@ -91,10 +97,34 @@ SETTINGS: dict[str, dict[str, Setting]] = {
         ),
         "discriminator_scales": Setting(2, "image scales the discriminator looks at", low=1, high=4),
         "discriminator_layers": Setting(5, "stride-2 convolutions of each discriminator", low=1, high=8),
+        "discriminator": Setting(
+            "convolutional",
+            "D's body: convolutions of its own, or features of EfficientNet-Lite0, which stays as it is (`[imagenet]`; "
+            "where that is not installed: convolutions); the other settings of D are those of `convolutional`",
+            choices=("convolutional", "efficientnet"),
+        ),
+        "values": Setting(
+            False, "a D of convolutions says real or fake of each attribute's value too, as a projected one always does"
+        ),
+        "drawing": Setting(
+            "picture",
+            "what G draws where the mask is 1: the picture, or its difference from the input",
+            choices=("picture", "change"),
+        ),
+        "colors": Setting(
+            "rgb",
+            "what G draws with: colours; one grey for the three channels; or grey if a sample of the training images "
+            "is all grey, else colours",
+            choices=("rgb", "grey", "auto"),
+        ),
     },
     "loss": {
-        "adversarial": Setting(1.0, "weight of the least-squares term, Eq. 6-7", low=0.0),
+        "adversarial": Setting(1.0, "weight of Eq. 6-7", low=0.0),
+        "hinge": Setting(False, "D's errors by the hinge (Lim and Ye 2017) in the place of Eq. 6-7's least squares"),
         "domain": Setting(1.0, "weight of the domain loss", low=0.0),
+        "values": Setting(
+            0.0, "weight of real/fake of each attribute's value, summed over attributes; needs `model.values`", low=0.0
+        ),
         "content": Setting(1.0, "weight of content reconstruction, Eq. 2", low=0.0),
         "style": Setting(1.0, "weight of style reconstruction, Eq. 3", low=0.0),
         "reconstruction": Setting(10.0, "weight of image reconstruction, Eq. 4", low=0.0),
@@ -108,6 +138,9 @@ SETTINGS: dict[str, dict[str, Setting]] = {
         ),
         "domain_gradient_penalty": Setting(0.0, "weight of the same penalty on D's domain logits, summed", low=0.0),
         "mask_warmup": Setting(1200, "steps during which the attention mask is held at 1", low=0),
+        "augment": Setting(
+            0.0, "how strongly what D sees is altered at random in brightness, colour and place", low=0.0, high=1.0
+        ),
         "noise": Setting(
             0.0, "upper end of the deviation, drawn an image, of the noise on what D sees", low=0.0, high=1.0
         ),
@@ -118,7 +151,10 @@ SETTINGS: dict[str, dict[str, Setting]] = {
             high=1.0,
         ),
     },
-    "translation": _optimizer(steps=100_000, batch_size=16, learning_rate=1e-4),
+    "translation": {
+        **_optimizer(steps=100_000, batch_size=16, learning_rate=1e-4),
+        "discriminator_rate": _DISCRIMINATOR_RATE,
+    },
     "retrieval": {
         **_optimizer(steps=10_000, batch_size=64, learning_rate=1e-4),
         "embedding_dim": Setting(300, "dimensions of the embedding", low=2, high=1 << 16),
@@ -134,6 +170,7 @@ SETTINGS: dict[str, dict[str, Setting]] = {
     },
     "guided": {
         **_optimizer(steps=30_000, batch_size=16, learning_rate=1e-4),
+        "discriminator_rate": _DISCRIMINATOR_RATE,
         "neighbors": Setting(3, "retrieved images r of Eq. 9; 0 is the translation model", low=0, high=4096),
         "content_cache_mb": Setting(
             1024, "the gallery's contents are computed once as far as they fit into this, MiB", low=0, resumable=True
@@ -246,6 +283,13 @@ def _check_image_size(config: ml_collections.ConfigDict) -> None:
         )
 
 
+def _check_values(config: ml_collections.ConfigDict) -> None:
+    if config.loss.values and not config.model.values and config.model.discriminator == "convolutional":
+        raise UserError(
+            f"config.loss.values={config.loss.values} weighs what D says of values; give --config.model.values=True"
+        )
+
+
 def _check_negatives(config: ml_collections.ConfigDict) -> None:
     negatives = tuple(config.retrieval.negatives)
     if not negatives or any(name not in NEGATIVES for name in negatives):
@@ -278,6 +322,7 @@ def _check_schema(config: ml_collections.ConfigDict) -> None:
 
 _CONTRADICTIONS: tuple[Callable[[ml_collections.ConfigDict], None], ...] = (
     _check_image_size,
+    _check_values,
     _check_negatives,
     _check_schema,
 )

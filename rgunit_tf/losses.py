@@ -64,18 +64,76 @@ def domain(verdicts: Sequence[Verdict], labels: tf.Tensor, categorical: bool) ->
     return tf.add_n([tf.reduce_mean(term) for term in terms]) / len(terms)
 
 
-def discriminator_adversarial(real: Sequence[Verdict], fake: Sequence[Verdict]) -> tf.Tensor:
-    """Eq. 6: least squares with target 0 for real and 1 for translated images, averaged over scales."""
+def error(said: tf.Tensor, fake: bool, hinge: bool) -> tf.Tensor:
+    """How wrong D is in each of its outputs, of the same shape.
+
+    By least squares with target 0 for real and 1 for translated images (Eq. 6), or by the hinge (Lim and Ye 2017): what
+    is beyond 1 on the side of translated images, or beyond -1 on that of real ones, is right enough.
+    """
+    if hinge:
+        return tf.nn.relu(1.0 - said if fake else 1.0 + said)
+    return tf.square(said - (1.0 if fake else 0.0))
+
+
+def deceived(said: tf.Tensor, hinge: bool) -> tf.Tensor:
+    """What G lowers in each of D's outputs on translated images: its distance from 0 (Eq. 7), or itself."""
+    return said if hinge else tf.square(said)
+
+
+def discriminator_adversarial(real: Sequence[Verdict], fake: Sequence[Verdict], hinge: bool = False) -> tf.Tensor:
+    """Eq. 6: the error on real and on translated images, averaged over scales."""
     terms = [
-        tf.reduce_mean(tf.square(on_real.realness)) + tf.reduce_mean(tf.square(on_fake.realness - 1.0))
+        tf.reduce_mean(error(on_real.realness, False, hinge)) + tf.reduce_mean(error(on_fake.realness, True, hinge))
         for on_real, on_fake in zip(real, fake, strict=True)
     ]
     return tf.add_n(terms) / len(terms)
 
 
-def generator_adversarial(fake: Sequence[Verdict]) -> tf.Tensor:
-    """Eq. 7: least squares with target 0, what D calls real, for translated images, averaged over scales."""
-    return tf.add_n([tf.reduce_mean(tf.square(verdict.realness)) for verdict in fake]) / len(fake)
+def generator_adversarial(fake: Sequence[Verdict], hinge: bool = False) -> tf.Tensor:
+    """Eq. 7: D should call translated images real; averaged over scales."""
+    return tf.add_n([tf.reduce_mean(deceived(verdict.realness, hinge)) for verdict in fake]) / len(fake)
+
+
+def values_of(verdict: Verdict, labels: tf.Tensor) -> tf.Tensor:
+    """What D says of the values that `labels` [B, K] name: of its [B, 2K] those K, float32 [B, K]."""
+    holds, lacks = tf.split(verdict.values, 2, -1)
+    return labels * holds + (1.0 - labels) * lacks
+
+
+def discriminator_values(
+    real: Sequence[Verdict], fake: Sequence[Verdict], labels: tf.Tensor, targets: tf.Tensor, hinge: bool = False
+) -> tf.Tensor:
+    """Eq. 6 for each attribute apart: of a real image with its value, and of a translated one with the asked value.
+
+    As in StarGAN v2 (Choi et al. 2020) D judges whether this is a real smile, not whether it is more of a smile than
+    not. A classifier that is trained on real images alone, as in the domain loss, knows nothing of what G draws, and is
+    satisfied by patterns.
+
+    Args:
+      real: of D on real images, one a scale.
+      fake: of D on translated images.
+      labels: float [B, K], of the real images.
+      targets: float [B, K], what the translated images were asked for.
+      hinge: see `error`.
+
+    Returns:
+      Summed over attributes, averaged over batch and scales.
+    """
+    terms = [
+        tf.reduce_mean(
+            tf.reduce_sum(
+                error(values_of(on_real, labels), False, hinge) + error(values_of(on_fake, targets), True, hinge), -1
+            )
+        )
+        for on_real, on_fake in zip(real, fake, strict=True)
+    ]
+    return tf.add_n(terms) / len(terms)
+
+
+def generator_values(fake: Sequence[Verdict], targets: tf.Tensor, hinge: bool = False) -> tf.Tensor:
+    """Eq. 7 for each attribute apart: D should call the asked values [B, K] of translated images real."""
+    terms = [tf.reduce_mean(tf.reduce_sum(deceived(values_of(each, targets), hinge), -1)) for each in fake]
+    return tf.add_n(terms) / len(terms)
 
 
 def projected_verdict(
@@ -85,26 +143,32 @@ def projected_verdict(
 
     Args:
       verdicts: of D, one a scale.
-      signs: random, -1 or 1, float32 [B, 1 + K].
+      signs: random, -1 or 1, float32 [B, 1 + K], or [B, 1 + 3 K] of a D that judges values.
       realness_weight: of the gradient of the mean real/fake map.
-      domain_weight: of the gradient of each domain logit.
+      domain_weight: of the gradient of each domain logit, and of what D says of each value.
 
     Returns:
       float32 [B]: the outputs' means over scales, times the roots of their weights, added up with the signs.
     """
     realness = tf.add_n([tf.reduce_mean(verdict.realness, (1, 2)) for verdict in verdicts]) / len(verdicts)
     logits = tf.add_n([verdict.domain for verdict in verdicts]) / len(verdicts)
+    if verdicts[0].values is not None:
+        logits = tf.concat([logits, tf.add_n([verdict.values for verdict in verdicts]) / len(verdicts)], -1)
     outputs = tf.concat([math.sqrt(realness_weight) * realness, math.sqrt(domain_weight) * logits], -1)
     return tf.reduce_sum(signs * outputs, -1)
 
 
-def gradient_penalty(gradients: tf.Tensor) -> tf.Tensor:
-    """R1 (Mescheder et al. 2018): the squared length of D's gradient at real images; [B, H, W, 3] of one output.
+def gradient_penalty(*gradients: tf.Tensor) -> tf.Tensor:
+    """R1 (Mescheder et al. 2018): the squared length of D's gradient at real images; [B, H, W, C] each, of one output.
+
+    Where D looks at several tensors of features their squares add up.
 
     Several outputs are added with random signs (`projected_verdict`), which on average gives the sum of their squared
     gradients: products of two outputs cancel out (Hutchinson 1990).
     """
-    return tf.reduce_mean(tf.reduce_sum(tf.square(tf.cast(gradients, tf.float32)), (1, 2, 3)))
+    return tf.add_n(
+        [tf.reduce_mean(tf.reduce_sum(tf.square(tf.cast(each, tf.float32)), (1, 2, 3))) for each in gradients]
+    )
 
 
 def triplet(anchor: tf.Tensor, positive: tf.Tensor, negative: tf.Tensor, margin: float) -> tf.Tensor:

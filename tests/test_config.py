@@ -45,6 +45,7 @@ def test_every_setting_has_a_meaning_and_a_default_it_accepts():
         ("retrieval", "negatives", (), "must be one or more of easy"),
         ("retrieval", "negatives", ("easy", "hard"), "must be one or more of easy"),
         ("retrieval", "index", "faiss", "must be one of exact, scann"),
+        ("loss", "values", 1.0, "give --config.model.values=True"),
         ("guided", "neighbors", -1, "must be at least 0"),
         ("guided", "mode", "nearest", "must be one of retrieved, random"),
     ],

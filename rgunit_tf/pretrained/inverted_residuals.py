@@ -31,8 +31,10 @@ def folded(kernel: np.ndarray, norm: Sequence[np.ndarray], epsilon: float, depth
     return Layer(kernel.astype(np.float32), (offset - mean * scale).astype(np.float32))
 
 
-def last_block(x: tf.Tensor, stem: Layer, blocks: Sequence[Sequence[Layer]], strides: Sequence[int]) -> tf.Tensor:
-    """Activations of the last block, averaged over the picture.
+def block_outputs(
+    x: tf.Tensor, stem: Layer, blocks: Sequence[Sequence[Layer]], strides: Sequence[int]
+) -> list[tf.Tensor]:
+    """Outputs of each block.
 
     Args:
       x: float32 images [B, S, S, I], scaled as the weights expect it.
@@ -41,9 +43,10 @@ def last_block(x: tf.Tensor, stem: Layer, blocks: Sequence[Sequence[Layer]], str
       strides: of the depthwise convolution of each block.
 
     Returns:
-      float32 [B, C], C the channels of the last projection.
+      float32 [B, h, w, C] a block, C the channels of its projection.
     """
     x = tf.nn.relu6(tf.nn.conv2d(x, stem.kernel, 2, "SAME") + stem.bias)
+    outputs = []
     for stride, (*expand, depthwise, project) in zip(strides, blocks, strict=True):
         y = x
         for kernel, bias in expand:
@@ -52,4 +55,5 @@ def last_block(x: tf.Tensor, stem: Layer, blocks: Sequence[Sequence[Layer]], str
         y = tf.nn.relu6(y + depthwise.bias)
         y = tf.nn.conv2d(y, project.kernel, 1, "SAME") + project.bias
         x = x + y if stride == 1 and x.shape[-1] == y.shape[-1] else y
-    return tf.reduce_mean(x, (1, 2))
+        outputs.append(x)
+    return outputs

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from rgunit_tf.pretrained.inverted_residuals import Layer, folded, last_block
+from rgunit_tf.pretrained.inverted_residuals import Layer, block_outputs, folded
 
 SIZE = 128
 FEATURES = 320
@@ -74,7 +74,8 @@ class MobileNetV2:
 
     def features(self, images: tf.Tensor) -> tf.Tensor:
         """float32 images [B, S, S, 3] in [0, 1], S a multiple of 32 -> float32 [B, 320]."""
-        return last_block(images, self._stem, self._blocks, [stride for _, _, stride in _BLOCKS])
+        outputs = block_outputs(images, self._stem, self._blocks, [stride for _, _, stride in _BLOCKS])
+        return tf.reduce_mean(outputs[-1], (1, 2))
 
 
 def shapes() -> dict[str, tuple[int, ...]]:

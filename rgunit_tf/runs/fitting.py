@@ -10,6 +10,7 @@ import tensorflow as tf
 from absl import logging
 
 from rgunit_tf import cluster
+from rgunit_tf.data.balance import balanced
 from rgunit_tf.data.split import Dataset, Split
 from rgunit_tf.distribution import barrier
 from rgunit_tf.errors import RunError
@@ -48,6 +49,7 @@ def fit(workdir: Workdir, name: str, model: Any, dataset: Dataset) -> None:
     folder.restore()
     rollbacks = Rollbacks(directory / "rollbacks.json")
     clock = Clock(directory / "clock.json")
+    train = balanced(dataset.train) if config.data.balance and name != "retrieval" else dataset.train
     with StopRequest() as stop, contextlib.ExitStack() as stack:
         checkpoints = Checkpoints(folder, config.train.checkpoint_every, stop, clock)
         samples, callbacks = None, [checkpoints]
@@ -59,9 +61,9 @@ def fit(workdir: Workdir, name: str, model: Any, dataset: Dataset) -> None:
         while int(model.step.numpy()) < settings.steps:
             model.reseed(rollbacks.seed_offset)
             try:
-                _fit_steps(model, settings, config, dataset.train, callbacks)
+                _fit_steps(model, settings, config, train, callbacks)
             except NumericalFault as fault:
-                _roll_back(fault, model, folder, rollbacks, config, _ids(dataset.train, settings, model, fault.step))
+                _roll_back(fault, model, folder, rollbacks, config, _ids(train, settings, model, fault.step))
             except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
                 stop.leave("the chief has left")
                 raise RunError(

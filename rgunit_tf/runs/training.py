@@ -13,10 +13,9 @@ from rgunit_tf import cluster
 from rgunit_tf.config import STAGES
 from rgunit_tf.data.split import Dataset
 from rgunit_tf.distribution import chief_first, make_strategy
-from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.errors import UserError
 from rgunit_tf.retrieval.gallery import Gallery
-from rgunit_tf.runs import contents, finished, fitting
+from rgunit_tf.runs import architecture, contents, finished, fitting
 from rgunit_tf.runs.workdir import Workdir
 from rgunit_tf.stages import precision
 from rgunit_tf.stages.retrieval import RetrievalModel
@@ -70,25 +69,30 @@ def train_stage(workdir: Workdir, name: str, dataset: Dataset) -> None:
     gallery = chief_first(lambda: finished.gallery_of(workdir, dataset)) if guides else None
     tf.keras.utils.set_random_seed(config.train.seed)
     with make_strategy(config.train.strategy).scope(), precision.policy(config.train.precision):
-        model = _build(workdir, name, dataset.schema, gallery)
+        model = _build(workdir, name, dataset, gallery)
     fitting.fit(workdir, name, model, dataset)
     if name == "retrieval":
         chief_first(lambda: finished.gallery_of(workdir, dataset))
     tf.keras.backend.clear_session()
 
 
-def _build(workdir: Workdir, name: str, schema: AttributeSchema, gallery: Gallery | None) -> Any:
+def _build(workdir: Workdir, name: str, dataset: Dataset, gallery: Gallery | None) -> Any:
     """The compiled model of a stage, with fresh weights where it does not start from those of another stage."""
     config = workdir.config
     execution = {"steps_per_execution": config.train.steps_per_execution}
     if name != "guided":
         execution["jit_compile"] = config.train.jit_compile
     if name == "translation":
-        model = TranslationModel(schema, config.data.image_size, config.train.seed, **config.model)
+        model = TranslationModel(
+            dataset.schema,
+            config.data.image_size,
+            config.train.seed,
+            **architecture.resolved(config.model, dataset.train),
+        )
         model.compile(config.translation, config.loss, **execution)
     elif name == "retrieval":
-        architecture = {key: config.retrieval[key] for key in RetrievalModel.ARCHITECTURE}
-        model = RetrievalModel(finished.load(workdir, "translation"), config.train.seed, **architecture)
+        chosen = {key: config.retrieval[key] for key in RetrievalModel.ARCHITECTURE}
+        model = RetrievalModel(finished.load(workdir, "translation"), config.train.seed, **chosen)
         model.compile(config.retrieval, **execution)
     else:
         chosen = ("neighbors", "mode", "content_cache_mb", "content_cache_dtype", "initial_share")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -11,7 +12,9 @@ from rgunit_tf import config as settings_module
 from rgunit_tf import losses
 from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.models.discriminator import Discriminator, Verdict
+from rgunit_tf.models.projected_discriminator import ProjectedDiscriminator
 from rgunit_tf.stages import optimization
+from rgunit_tf.stages.augmentation import augment
 from rgunit_tf.stages.noise import StepNoise
 from rgunit_tf.stages.translator import Translator
 
@@ -22,6 +25,8 @@ TERMS = (
     "adversarial_d",
     "domain_g",
     "domain_d",
+    "values_g",
+    "values_d",
     "content",
     "style",
     "reconstruction",
@@ -49,7 +54,7 @@ class Passes(NamedTuple):
     returned: tf.Tensor
     on_real: Sequence[Verdict]
     on_translated: Sequence[Verdict]
-    on_real_gradient: tf.Tensor
+    on_real_gradient: Sequence[tf.Tensor]
 
 
 class TranslationModel(Translator):
@@ -79,10 +84,18 @@ class TranslationModel(Translator):
     ):
         super().__init__(name, schema, image_size, seed, fixed_mask_strength, **architecture)
         model = settings_module.group_settings("model", architecture)
-        self.discriminator = Discriminator(
-            schema.size, model.discriminator_width, model.discriminator_layers, model.discriminator_scales
-        )
-        self.discriminator(tf.zeros((1, image_size, image_size, 3)))
+        if model.discriminator == "efficientnet":
+            self.discriminator = ProjectedDiscriminator(schema.size, model.discriminator_width)
+            self.discriminator.build_for(image_size)
+        else:
+            self.discriminator = Discriminator(
+                schema.size,
+                model.discriminator_width,
+                model.discriminator_layers,
+                model.discriminator_scales,
+                model.values,
+            )
+            self.discriminator(tf.zeros((1, image_size, image_size, 3)))
 
     @property
     def networks(self) -> dict[str, tf.keras.Model]:
@@ -120,7 +133,9 @@ class TranslationModel(Translator):
         self.optimizer_settings = settings_module.group_settings(self.name, optimizer)
         self.loss_settings = settings_module.group_settings("loss", loss)
         self.generator_optimizer = optimization.make_optimizer(self.optimizer_settings, average=True)
-        self.discriminator_optimizer = optimization.make_optimizer(self.optimizer_settings, average=False)
+        settings = dict(vars(self.optimizer_settings))
+        settings["learning_rate"] *= settings["discriminator_rate"]
+        self.discriminator_optimizer = optimization.make_optimizer(types.SimpleNamespace(**settings), average=False)
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
         self.optimizers = {
             "generator_optimizer": self.generator_optimizer,
@@ -176,7 +191,8 @@ class TranslationModel(Translator):
         translated_content = self.content_encoder(translated)
         returned, _ = self.decode(self.guide(translated_content, own_style, ids, noise), own_style, translated)
         shown, shown_translated = self._shown(images, noise), self._shown(translated, noise)
-        on_real, on_real_gradient = self._on_real(shown, noise)
+        on_real, on_real_gradient = self._on_real(self.discriminator.project(shown), noise)
+        on_translated = self.discriminator.judge(self.discriminator.project(shown_translated))
         return Passes(
             content=content,
             own_style=own_style,
@@ -190,21 +206,24 @@ class TranslationModel(Translator):
             translated_content=translated_content,
             returned=returned,
             on_real=on_real,
-            on_translated=self.discriminator(shown_translated),
+            on_translated=on_translated,
             on_real_gradient=on_real_gradient,
         )
 
-    def _on_real(self, images: tf.Tensor, noise: StepNoise) -> tuple[Sequence[Verdict], tf.Tensor]:
-        """What D says of real images, and the gradient [B, H, W, 3] whose square is penalised; 0 where nothing is."""
+    def _on_real(
+        self, projected: Sequence[tf.Tensor], noise: StepNoise
+    ) -> tuple[Sequence[Verdict], Sequence[tf.Tensor]]:
+        """What D says of real images, and the gradients whose squares are penalised; 0 where nothing is."""
         weights = self.loss_settings.gradient_penalty, self.loss_settings.domain_gradient_penalty
         if not any(weights):
-            return self.discriminator(images), tf.zeros_like(images)
+            return self.discriminator.judge(projected), [tf.zeros_like(projected[0])]
         with tf.GradientTape() as tape:
-            tape.watch(images)
-            verdicts = self.discriminator(images)
-            signs = 2.0 * tf.round(noise.uniform(1 + self.schema.size)) - 1.0
+            tape.watch(projected)
+            verdicts = self.discriminator.judge(projected)
+            outputs = 1 + self.schema.size * (1 if verdicts[0].values is None else 3)
+            signs = 2.0 * tf.round(noise.uniform(outputs)) - 1.0
             said = losses.projected_verdict(verdicts, signs, *weights)
-        return verdicts, tape.gradient(said, images)
+        return verdicts, tape.gradient(said, projected)
 
     def _kl_weight(self) -> tf.Tensor:
         rise = tf.cast(self.step, tf.float32) / max(1.0, float(self.loss_settings.kl_warmup))
@@ -218,8 +237,10 @@ class TranslationModel(Translator):
     def _shown(self, images: tf.Tensor, noise: StepNoise) -> tf.Tensor:
         """What D sees: with noise of a deviation drawn an image, which hides patches too small to matter to an eye.
 
-        Without it D's own domain head is satisfied by a few tell-tale pixels, which G then learns to paint.
+        Without it D's own domain head is satisfied by a few tell-tale pixels, which G then learns to paint. Before it,
+        if asked for, the images are altered in brightness, colour and place.
         """
+        images = augment(images, noise, self.loss_settings.augment)
         if not self.loss_settings.noise:
             return images
         deviation = self.loss_settings.noise * self.noise_share() * noise.uniform(1, 1, 1)
@@ -230,29 +251,38 @@ class TranslationModel(Translator):
 
         The gradient penalty, which is not the paper's, comes with the weights of its two parts.
         """
-        weights, categorical = self.loss_settings, self.schema.categorical
+        weights, categorical, hinge = self.loss_settings, self.schema.categorical, self.loss_settings.hinge
         terms = {
-            "adversarial_g": losses.generator_adversarial(passes.on_translated),
-            "adversarial_d": losses.discriminator_adversarial(passes.on_real, passes.on_translated),
+            "adversarial_g": losses.generator_adversarial(passes.on_translated, hinge),
+            "adversarial_d": losses.discriminator_adversarial(passes.on_real, passes.on_translated, hinge),
             "domain_g": losses.domain(passes.on_translated, batch["target"], categorical),
             "domain_d": losses.domain(passes.on_real, batch["label"], categorical),
+            "values_g": tf.zeros(()),
+            "values_d": tf.zeros(()),
             "content": losses.content_reconstruction(passes.translated_content, passes.content),
             "style": losses.style_reconstruction(passes.translated_style, passes.target_style)
             + losses.style_reconstruction(passes.reconstructed_style, passes.own_style),
             "reconstruction": losses.image_reconstruction(passes.reconstructed, batch["image"]),
             "cycle": losses.cycle_consistency(passes.returned, batch["image"]),
             "kl": losses.kl_divergence(passes.kl),
-            "gradient_penalty": losses.gradient_penalty(passes.on_real_gradient),
+            "gradient_penalty": losses.gradient_penalty(*passes.on_real_gradient),
             "mean_mask": tf.reduce_mean(passes.mask),
         }
+        if passes.on_real[0].values is not None:
+            terms["values_g"] = losses.generator_values(passes.on_translated, batch["target"], hinge)
+            terms["values_d"] = losses.discriminator_values(
+                passes.on_real, passes.on_translated, batch["label"], batch["target"], hinge
+            )
         terms["discriminator_loss"] = (
             weights.adversarial * terms["adversarial_d"]
             + weights.domain * terms["domain_d"]
+            + weights.values * terms["values_d"]
             + terms["gradient_penalty"]
         )
         terms["generator_loss"] = (
             weights.adversarial * terms["adversarial_g"]
             + weights.domain * terms["domain_g"]
+            + weights.values * terms["values_g"]
             + weights.content * terms["content"]
             + weights.style * terms["style"]
             + weights.reconstruction * terms["reconstruction"]

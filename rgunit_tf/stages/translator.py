@@ -64,6 +64,8 @@ class Translator(Stage):
         self.decoder = Decoder(model.width, model.residual_blocks, model.mlp_width)
         images = tf.zeros((1, image_size, image_size, 3))
         self.decoder(self.content_encoder(images), self.style_encoder(images)[0])
+        if model.drawing == "change":
+            self.decoder.soften()
         self.built = True
 
     @property
@@ -88,6 +90,11 @@ class Translator(Stage):
           Images float32 [B, H, W, 3] in [-1, 1] and masks float32 [B, H, W, 1] in [0, 1].
         """
         decoded, masks = self.decoder(content, styles)
+        if self.architecture["colors"] == "grey":
+            decoded = tf.repeat(tf.reduce_mean(decoded, -1, keepdims=True), decoded.shape[-1], axis=-1)
+        if self.architecture["drawing"] == "change":
+            # From black to white is 2, and G's own range from -1 to 1.
+            decoded = tf.clip_by_value(images + 2.0 * decoded, -1.0, 1.0)
         masks = 1.0 - self.mask_strength * (1.0 - masks)
         return decoded * masks + images * (1.0 - masks), masks
 

@@ -8,6 +8,9 @@ import sys
 
 import pytest
 
+from rgunit_tf.models import frozen_features
+
+installed = pytest.mark.skipif(not frozen_features.available(), reason=frozen_features.MISSING)
 # Of their own norm: the gradient of one step, and what three steps change, in which rounding adds up.
 TOLERANCE = {"gradient": 1e-4, "weights": 1e-3}
 SCRIPT = pathlib.Path(__file__).with_name("two_replicas.py")
@@ -18,6 +21,7 @@ SCRIPT = pathlib.Path(__file__).with_name("two_replicas.py")
     ("stage", "optimizers"),
     [
         ("translation", ("sgd",)),
+        pytest.param("photographs", ("sgd",), marks=installed),
         ("retrieval", ("sgd",)),
         ("guided_retrieved", ("sgd",)),
         pytest.param("translation", ("adamw",), marks=pytest.mark.soak),

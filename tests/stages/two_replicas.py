@@ -39,6 +39,11 @@ OPTIMIZER = {"steps": 100, "learning_rate": 1e-3, "learning_rate_warmup": 0, "cl
 OPTIMIZERS = ("generator_optimizer", "discriminator_optimizer", "network_optimizer")
 LOSS = {"mask_warmup": 0, "kl_warmup": 0, "noise": 0.2, "gradient_penalty": 2.0, "domain_gradient_penalty": 0.5}
 
+PHOTOGRAPHS = (
+    {"discriminator": "efficientnet", "drawing": "change", "colors": "grey"},
+    {"values": 2.0, "domain": 0.0, "hinge": True, "augment": 0.5},
+)
+
 
 def batches() -> tf.data.Dataset:
     """Three global batches; the ids of the first are in the gallery."""
@@ -59,6 +64,12 @@ def build(stage: str) -> Any:
     translation = TranslationModel(AttributeSchema(NAMES, [NAMES[:3]]), small.SIZE, **small.ARCHITECTURE)
     if stage == "translation":
         translation.compile(OPTIMIZER, LOSS)
+        return translation
+    if stage == "photographs":
+        translation = TranslationModel(
+            AttributeSchema(NAMES, [NAMES[:3]]), small.SIZE, **{**small.ARCHITECTURE, **PHOTOGRAPHS[0]}
+        )
+        translation.compile(OPTIMIZER, {**LOSS, **PHOTOGRAPHS[1]})
         return translation
     retrieval = RetrievalModel(translation, **small.RETRIEVAL)
     if stage == "retrieval":

@@ -1,0 +1,89 @@
+"""Discriminator D on the features of a network that was trained on ImageNet and stays as it is.
+
+After Projected GANs (Sauer et al. 2021, https://arxiv.org/abs/2111.01007): D tells real from translated images by what
+such a network sees in them, and its gradient reaches G through that network. A D of its own first has to learn what
+edges and eyes are, and is satisfied meanwhile by patterns that no eye takes for a face.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from rgunit_tf.models.convolutions import Convolution
+from rgunit_tf.models.discriminator import Verdict
+from rgunit_tf.models.frozen_features import CHANNELS, FrozenFeatures
+
+_WIDE = 8
+
+
+class FeatureHead(tf.keras.Model):
+    """What D says by one map of features: a real/fake map, and for each attribute two logits over the whole map.
+
+    The logits are of the whole map, not means of a map: where a mouth is is where a smile is told.
+
+    Args:
+      num_attributes: K.
+      width: channels of its convolution.
+    """
+
+    def __init__(self, num_attributes: int, width: int = 64, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.num_attributes, self.width = num_attributes, width
+
+    def build(self, shape: tf.TensorShape) -> None:
+        """A convolution of 1x1 on large maps, where a position has seen enough, of 3x3 on small ones."""
+        side = int(shape[1])
+        self.body = Convolution(self.width, 1 if side > _WIDE else 3)
+        self.realness = Convolution(1, 1, dtype="float32", kernel_initializer="glorot_uniform")
+        self.values = tf.keras.layers.Conv2D(2 * self.num_attributes, side, padding="valid", dtype="float32")
+        self.built = True
+
+    def call(self, features: tf.Tensor) -> Verdict:
+        """Features float [B, h, h, C] -> Verdict; its domain logits are the differences of the two of each value."""
+        x = tf.nn.leaky_relu(self.body(features), 0.2)
+        values = tf.reshape(self.values(x), (-1, 2 * self.num_attributes))
+        holds, lacks = tf.split(values, 2, -1)
+        return Verdict(self.realness(x), lacks - holds, values)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {"num_attributes": self.num_attributes, "width": self.width}
+
+
+class ProjectedDiscriminator(tf.keras.Model):
+    """D: a `FeatureHead` on each of several depths of frozen features.
+
+    Args:
+      num_attributes: K.
+      width: channels of each head's convolution.
+    """
+
+    def __init__(self, num_attributes: int, width: int = 64, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.num_attributes, self.width = num_attributes, width
+        self.features = FrozenFeatures()
+        self.heads = [FeatureHead(num_attributes, width) for _ in CHANNELS]
+
+    def build_for(self, side: int) -> None:
+        """Makes the heads for images of `side` pixels; the network itself need not be installed for that."""
+        for head, shape in zip(self.heads, self.features.shapes(side), strict=True):
+            head(tf.zeros((1, *shape)))
+        self.built = True
+
+    def project(self, images: tf.Tensor) -> list[tf.Tensor]:
+        """Images float [B, H, W, 3] in [-1, 1] -> their features, float32 [B, h, w, C] a depth."""
+        return self.features(images)
+
+    def judge(self, features: list[tf.Tensor]) -> list[Verdict]:
+        """What `project` gave -> a Verdict a depth, the finest first."""
+        return [head(x) for head, x in zip(self.heads, features, strict=True)]
+
+    def call(self, images: tf.Tensor) -> list[Verdict]:
+        """Images float [B, H, W, 3] in [-1, 1] -> a Verdict a depth, the finest first."""
+        return self.judge(self.project(images))
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {"num_attributes": self.num_attributes, "width": self.width}

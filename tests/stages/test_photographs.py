@@ -1,0 +1,136 @@
+"""What `configs/faces.py` switches on: changes instead of pictures, grey, values, frozen features, altered images."""
+
+import logging
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from rgunit_tf.config import default_config
+from rgunit_tf.models import frozen_features
+from rgunit_tf.pretrained import efficientnet
+from rgunit_tf.runs import architecture
+from rgunit_tf.stages.noise import StepNoise
+from rgunit_tf.stages.translation import TERMS
+
+installed = pytest.mark.skipif(not frozen_features.available(), reason=frozen_features.MISSING)
+LOSS = {"values": 2.0, "domain": 0.0, "hinge": True, "augment": 0.5, "gradient_penalty": 0.2}
+PROJECTED = {"discriminator": "efficientnet", "discriminator_width": 8, "drawing": "change", "colors": "grey"}
+
+
+def noise():
+    return StepNoise(0, tf.constant(0, tf.int64), tf.constant(4))
+
+
+def grey(batch):
+    return {**batch, "image": tf.repeat(tf.reduce_mean(batch["image"], -1, keepdims=True), 3, -1)}
+
+
+def test_a_fresh_model_that_draws_changes_nearly_copies(make_translation, make_batch):
+    images = make_batch()["image"]
+    change, picture = (make_translation(drawing=drawing, width=8) for drawing in ("change", "picture"))
+    styles = change.prior.mean(make_batch()["target"])
+    moved = [np.abs(model.translate_with_style(images, styles)[0] - images).mean() for model in (change, picture)]
+    assert 0 < moved[0] < 0.2 < moved[1]
+
+
+def test_a_change_is_added_to_the_input_within_its_range(make_translation, make_batch):
+    model, images = make_translation(drawing="change"), make_batch()["image"]
+    model.decoder.head.bias.assign([10.0, 0.0, -10.0, 20.0])
+    model.decoder.head.kernel.assign(tf.zeros_like(model.decoder.head.kernel))
+    translated, masks = model.translate_with_style(images, tf.zeros((4, model.prior.style_dim)))
+    np.testing.assert_allclose(masks, 1.0, atol=1e-6)
+    np.testing.assert_allclose(translated[..., 0], 1.0, atol=1e-5)
+    np.testing.assert_allclose(translated[..., 1], images[..., 1], atol=1e-5)
+    np.testing.assert_allclose(translated[..., 2], -1.0, atol=1e-5)
+
+
+@pytest.mark.parametrize("drawing", ["picture", "change"])
+def test_grey_stays_grey_to_the_bit(make_translation, make_batch, drawing):
+    model, images = make_translation(drawing=drawing, colors="grey"), grey(make_batch())["image"]
+    translated = model.translate_with_style(images, model.prior.mean(make_batch()["target"]))[0].numpy()
+    np.testing.assert_array_equal(translated[..., 0], translated[..., 1])
+    np.testing.assert_array_equal(translated[..., 0], translated[..., 2])
+    assert np.abs(translated - images).max() > 0.01
+
+
+@pytest.mark.parametrize("hinge", [False, True])
+def test_values_of_a_convolutional_discriminator_teach_both_sides(make_translation, make_batch, hinge):
+    model, batch = make_translation(loss={**LOSS, "hinge": hinge, "gradient_penalty": 0.0}, values=True), make_batch()
+    with tf.GradientTape(persistent=True) as tape:
+        terms = model.batch_terms(batch, noise())
+    assert set(terms) == set(TERMS)
+    heads = [scale.values.kernel for scale in model.discriminator.scales]
+    assert all(float(tf.norm(tape.gradient(terms["values_d"], head))) > 0 for head in heads)
+    gradients = tape.gradient(terms["values_g"], model.decoder.trainable_variables)
+    assert all(float(tf.norm(gradient)) > 0 for gradient in gradients[-2:])
+    rest = {name: float(terms[name]) for name in ("adversarial_d", "values_d", "domain_d", "gradient_penalty")}
+    assert float(terms["discriminator_loss"]) == pytest.approx(
+        rest["adversarial_d"] + 2.0 * rest["values_d"] + rest["gradient_penalty"], rel=1e-5
+    )
+
+
+@installed
+def test_a_step_trains_the_heads_and_leaves_the_network_as_it_is(make_translation, make_batch):
+    model, batch = make_translation(loss=LOSS, **PROJECTED), grey(make_batch())
+    network = frozen_features._network()
+    layers = [network._stem, *(layer for block in network._blocks for layer in block)]
+    before = [np.copy(part) for layer in layers for part in layer]
+    heads = model.discriminator.get_weights()
+    step = tf.function(model.train_step)
+    for _ in range(3):
+        step(batch)
+    assert all(np.array_equal(part, old) for part, old in zip((p for la in layers for p in la), before, strict=True))
+    assert all(not np.array_equal(new, old) for new, old in zip(model.discriminator.get_weights(), heads, strict=True))
+
+
+@installed
+def test_one_batch_is_learnt_by_heart(make_translation, make_batch):
+    model, batch = make_translation({"learning_rate": 3e-3}, LOSS, **PROJECTED), grey(make_batch())
+    step, seen = tf.function(model.train_step), []
+    for _ in range(150):
+        model.term_means.reset_state()
+        seen.append({name: float(value) for name, value in step(batch).items()})
+    assert np.mean([terms["values_d"] for terms in seen[-20:]]) < 0.7 * seen[0]["values_d"]
+
+
+def test_the_discriminator_has_a_rate_of_its_own(make_translation):
+    model = make_translation({"learning_rate": 2e-3, "discriminator_rate": 1.5})
+    rates = [float(optimizer.learning_rate) for optimizer in model.optimizers.values()]
+    assert rates == pytest.approx([2e-3, 3e-3])
+
+
+def test_grey_is_found_out_from_the_images_alone(make_split):
+    settings = {**default_config().model, "colors": "auto"}
+    images = np.random.default_rng(0).integers(0, 256, (6, 16, 16, 3), np.uint8)
+    assert architecture.resolved(settings, make_split(images))["colors"] == "rgb"
+    assert architecture.resolved(settings, make_split(images[..., :1].repeat(3, -1)))["colors"] == "grey"
+    one = images[..., :1].repeat(3, -1)
+    one[5, 0, 0, 0] ^= 1
+    assert architecture.resolved(settings, make_split(one))["colors"] == "rgb"
+    assert architecture.resolved(default_config().model, make_split(images)) == dict(default_config().model)
+
+
+def test_without_the_network_the_discriminator_is_convolutional_and_that_is_said(make_split, monkeypatch, caplog):
+    monkeypatch.setattr(efficientnet, "PACKAGE", "no_such_package")
+    settings = {**default_config().model, "discriminator": "efficientnet"}
+    with caplog.at_level(logging.WARNING, "absl"):
+        found = architecture.resolved(settings, make_split(np.zeros((2, 16, 16, 3), np.uint8)))
+    assert found["discriminator"] == "convolutional" and "pip install" in caplog.text
+
+
+@pytest.fixture
+def make_split():
+    """Stands for a split of so many images."""
+
+    class Images:
+        def __init__(self, images):
+            self._images = images
+
+        def __len__(self):
+            return len(self._images)
+
+        def images(self, indices):
+            return self._images[indices]
+
+    return Images
