@@ -24,13 +24,13 @@ def get_config() -> ml_collections.ConfigDict:
     config.model.discriminator = "efficientnet"
     config.model.discriminator_width = 64
     config.model.discriminator_layers = 5
-    config.model.values = True
+    config.model.value_heads = True
     config.model.drawing = "change"
     config.model.colors = "auto"
 
     config.loss.hinge = True
     config.loss.adversarial = 1.0
-    config.loss.values = 2.0
+    config.loss.value = 2.0
     config.loss.domain = 0.0
     config.loss.gradient_penalty = 0.2
     config.loss.domain_gradient_penalty = 0.1

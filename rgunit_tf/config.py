@@ -103,7 +103,7 @@ SETTINGS: dict[str, dict[str, Setting]] = {
             "where that is not installed: convolutions); the other settings of D are those of `convolutional`",
             choices=("convolutional", "efficientnet"),
         ),
-        "values": Setting(
+        "value_heads": Setting(
             False, "a D of convolutions says real or fake of each attribute's value too, as a projected one always does"
         ),
         "drawing": Setting(
@@ -122,8 +122,10 @@ SETTINGS: dict[str, dict[str, Setting]] = {
         "adversarial": Setting(1.0, "weight of Eq. 6-7", low=0.0),
         "hinge": Setting(False, "D's errors by the hinge (Lim and Ye 2017) in the place of Eq. 6-7's least squares"),
         "domain": Setting(1.0, "weight of the domain loss", low=0.0),
-        "values": Setting(
-            0.0, "weight of real/fake of each attribute's value, summed over attributes; needs `model.values`", low=0.0
+        "value": Setting(
+            0.0,
+            "weight of real/fake of each attribute's value, summed over attributes; needs `model.value_heads`",
+            low=0.0,
         ),
         "content": Setting(1.0, "weight of content reconstruction, Eq. 2", low=0.0),
         "style": Setting(1.0, "weight of style reconstruction, Eq. 3", low=0.0),
@@ -284,9 +286,9 @@ def _check_image_size(config: ml_collections.ConfigDict) -> None:
 
 
 def _check_values(config: ml_collections.ConfigDict) -> None:
-    if config.loss.values and not config.model.values and config.model.discriminator == "convolutional":
+    if config.loss.value and not config.model.value_heads and config.model.discriminator == "convolutional":
         raise UserError(
-            f"config.loss.values={config.loss.values} weighs what D says of values; give --config.model.values=True"
+            f"config.loss.value={config.loss.value} weighs what D says of values; give --config.model.value_heads=True"
         )
 
 

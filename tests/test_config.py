@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 
+import ml_collections
 import pytest
 
 from rgunit_tf import config as settings
@@ -45,7 +46,7 @@ def test_every_setting_has_a_meaning_and_a_default_it_accepts():
         ("retrieval", "negatives", (), "must be one or more of easy"),
         ("retrieval", "negatives", ("easy", "hard"), "must be one or more of easy"),
         ("retrieval", "index", "faiss", "must be one of exact, scann"),
-        ("loss", "values", 1.0, "give --config.model.values=True"),
+        ("loss", "value", 1.0, "give --config.model.value_heads=True"),
         ("guided", "neighbors", -1, "must be at least 0"),
         ("guided", "mode", "nearest", "must be one of retrieved, random"),
     ],
@@ -108,3 +109,9 @@ def test_settings_do_not_need_tensorflow():
     modules = "rgunit_tf.config, rgunit_tf.domains, rgunit_tf.runs.workdir"
     code = f"import sys, {modules}; assert 'tensorflow' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=settings.__file__.rsplit("/", 2)[0])
+
+
+def test_no_setting_has_the_name_of_a_method():
+    """`config.loss.values` would be the method, whatever the setting is."""
+    methods = set(dir(ml_collections.ConfigDict()))
+    assert not {name for settings_of in settings.SETTINGS.values() for name in settings_of} & methods

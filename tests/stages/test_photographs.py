@@ -14,7 +14,7 @@ from rgunit_tf.stages.noise import StepNoise
 from rgunit_tf.stages.translation import TERMS
 
 installed = pytest.mark.skipif(not frozen_features.available(), reason=frozen_features.MISSING)
-LOSS = {"values": 2.0, "domain": 0.0, "hinge": True, "augment": 0.5, "gradient_penalty": 0.2}
+LOSS = {"value": 2.0, "domain": 0.0, "hinge": True, "augment": 0.5, "gradient_penalty": 0.2}
 PROJECTED = {"discriminator": "efficientnet", "discriminator_width": 8, "drawing": "change", "colors": "grey"}
 
 
