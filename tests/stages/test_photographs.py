@@ -56,7 +56,10 @@ def test_grey_stays_grey_to_the_bit(make_translation, make_batch, drawing):
 
 @pytest.mark.parametrize("hinge", [False, True])
 def test_values_of_a_convolutional_discriminator_teach_both_sides(make_translation, make_batch, hinge):
-    model, batch = make_translation(loss={**LOSS, "hinge": hinge, "gradient_penalty": 0.0}, values=True), make_batch()
+    model, batch = (
+        make_translation(loss={**LOSS, "hinge": hinge, "gradient_penalty": 0.0}, value_heads=True),
+        make_batch(),
+    )
     with tf.GradientTape(persistent=True) as tape:
         terms = model.batch_terms(batch, noise())
     assert set(terms) == set(TERMS)
