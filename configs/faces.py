@@ -3,6 +3,8 @@
 Source: CelebA's layout under --config.data.root, with --config.data.attributes and --config.data.groups; aligned faces,
 since D judges an attribute's value by the whole picture.
 Command: bin/train --stage=guided --config=configs/faces.py --config.data.root=faces
+
+What it gives, and what was tried: rgunit_tf/experiments/README.md, "Photographs".
 """
 
 import ml_collections
@@ -24,16 +26,16 @@ def get_config() -> ml_collections.ConfigDict:
     config.model.discriminator = "efficientnet"
     config.model.discriminator_width = 64
     config.model.discriminator_layers = 5
-    config.model.value_heads = True
+    config.model.judge_values = True
     config.model.drawing = "change"
     config.model.colors = "auto"
 
     config.loss.hinge = True
-    config.loss.adversarial = 1.0
-    config.loss.value = 2.0
+    config.loss.adversarial = 2.0
+    config.loss.real_values = 4.0
     config.loss.domain = 0.0
-    config.loss.gradient_penalty = 0.2
-    config.loss.domain_gradient_penalty = 0.1
+    config.loss.gradient_penalty = 4.5
+    config.loss.domain_gradient_penalty = 2.0
     config.loss.content = 0.5
     config.loss.reconstruction = 2.0
     config.loss.cycle = 1.0

@@ -103,7 +103,7 @@ SETTINGS: dict[str, dict[str, Setting]] = {
             "where that is not installed: convolutions); the other settings of D are those of `convolutional`",
             choices=("convolutional", "efficientnet"),
         ),
-        "value_heads": Setting(
+        "judge_values": Setting(
             False, "a D of convolutions says real or fake of each attribute's value too, as a projected one always does"
         ),
         "drawing": Setting(
@@ -122,9 +122,9 @@ SETTINGS: dict[str, dict[str, Setting]] = {
         "adversarial": Setting(1.0, "weight of Eq. 6-7", low=0.0),
         "hinge": Setting(False, "D's errors by the hinge (Lim and Ye 2017) in the place of Eq. 6-7's least squares"),
         "domain": Setting(1.0, "weight of the domain loss", low=0.0),
-        "value": Setting(
+        "real_values": Setting(
             0.0,
-            "weight of real/fake of each attribute's value, summed over attributes; needs `model.value_heads`",
+            "weight of real/fake of each attribute's value, summed over attributes; needs `model.judge_values`",
             low=0.0,
         ),
         "content": Setting(1.0, "weight of content reconstruction, Eq. 2", low=0.0),
@@ -286,9 +286,9 @@ def _check_image_size(config: ml_collections.ConfigDict) -> None:
 
 
 def _check_values(config: ml_collections.ConfigDict) -> None:
-    if config.loss.value and not config.model.value_heads and config.model.discriminator == "convolutional":
+    if config.loss.real_values and not config.model.judge_values and config.model.discriminator == "convolutional":
         raise UserError(
-            f"config.loss.value={config.loss.value} weighs what D says of values; give --config.model.value_heads=True"
+            f"config.loss.real_values={config.loss.real_values} weighs what D says of values; give --config.model.judge_values=True"
         )
 
 

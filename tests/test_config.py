@@ -46,7 +46,7 @@ def test_every_setting_has_a_meaning_and_a_default_it_accepts():
         ("retrieval", "negatives", (), "must be one or more of easy"),
         ("retrieval", "negatives", ("easy", "hard"), "must be one or more of easy"),
         ("retrieval", "index", "faiss", "must be one of exact, scann"),
-        ("loss", "value", 1.0, "give --config.model.value_heads=True"),
+        ("loss", "real_values", 1.0, "give --config.model.judge_values=True"),
         ("guided", "neighbors", -1, "must be at least 0"),
         ("guided", "mode", "nearest", "must be one of retrieved, random"),
     ],

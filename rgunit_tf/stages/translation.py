@@ -93,7 +93,7 @@ class TranslationModel(Translator):
                 model.discriminator_width,
                 model.discriminator_layers,
                 model.discriminator_scales,
-                model.value_heads,
+                model.judge_values,
             )
             self.discriminator(tf.zeros((1, image_size, image_size, 3)))
 
@@ -276,13 +276,13 @@ class TranslationModel(Translator):
         terms["discriminator_loss"] = (
             weights.adversarial * terms["adversarial_d"]
             + weights.domain * terms["domain_d"]
-            + weights.value * terms["values_d"]
+            + weights.real_values * terms["values_d"]
             + terms["gradient_penalty"]
         )
         terms["generator_loss"] = (
             weights.adversarial * terms["adversarial_g"]
             + weights.domain * terms["domain_g"]
-            + weights.value * terms["values_g"]
+            + weights.real_values * terms["values_g"]
             + weights.content * terms["content"]
             + weights.style * terms["style"]
             + weights.reconstruction * terms["reconstruction"]

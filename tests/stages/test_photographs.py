@@ -14,7 +14,7 @@ from rgunit_tf.stages.noise import StepNoise
 from rgunit_tf.stages.translation import TERMS
 
 installed = pytest.mark.skipif(not frozen_features.available(), reason=frozen_features.MISSING)
-LOSS = {"value": 2.0, "domain": 0.0, "hinge": True, "augment": 0.5, "gradient_penalty": 0.2}
+LOSS = {"real_values": 2.0, "domain": 0.0, "hinge": True, "augment": 0.5, "gradient_penalty": 0.2}
 PROJECTED = {"discriminator": "efficientnet", "discriminator_width": 8, "drawing": "change", "colors": "grey"}
 
 
@@ -57,7 +57,7 @@ def test_grey_stays_grey_to_the_bit(make_translation, make_batch, drawing):
 @pytest.mark.parametrize("hinge", [False, True])
 def test_values_of_a_convolutional_discriminator_teach_both_sides(make_translation, make_batch, hinge):
     model, batch = (
-        make_translation(loss={**LOSS, "hinge": hinge, "gradient_penalty": 0.0}, value_heads=True),
+        make_translation(loss={**LOSS, "hinge": hinge, "gradient_penalty": 0.0}, judge_values=True),
         make_batch(),
     )
     with tf.GradientTape(persistent=True) as tape:

@@ -41,7 +41,7 @@ LOSS = {"mask_warmup": 0, "kl_warmup": 0, "noise": 0.2, "gradient_penalty": 2.0,
 
 PHOTOGRAPHS = (
     {"discriminator": "efficientnet", "drawing": "change", "colors": "grey"},
-    {"value": 2.0, "domain": 0.0, "hinge": True, "augment": 0.5},
+    {"real_values": 2.0, "domain": 0.0, "hinge": True, "augment": 0.5},
 )
 
 
