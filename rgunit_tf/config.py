@@ -288,7 +288,8 @@ def _check_image_size(config: ml_collections.ConfigDict) -> None:
 def _check_values(config: ml_collections.ConfigDict) -> None:
     if config.loss.real_values and not config.model.judge_values and config.model.discriminator == "convolutional":
         raise UserError(
-            f"config.loss.real_values={config.loss.real_values} weighs what D says of values; give --config.model.judge_values=True"
+            f"config.loss.real_values={config.loss.real_values} weighs what D says of values; give "
+            "--config.model.judge_values=True"
         )
 
 
