@@ -60,6 +60,8 @@ class ProjectedDiscriminator(tf.keras.Model):
       width: channels of each head's convolution.
     """
 
+    says_values = True
+
     def __init__(self, num_attributes: int, width: int = 64, **kwargs: Any):
         super().__init__(**kwargs)
         self.num_attributes, self.width = num_attributes, width

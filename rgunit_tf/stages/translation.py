@@ -25,8 +25,6 @@ TERMS = (
     "adversarial_d",
     "domain_g",
     "domain_d",
-    "values_g",
-    "values_d",
     "content",
     "style",
     "reconstruction",
@@ -35,6 +33,9 @@ TERMS = (
     "gradient_penalty",
     "mean_mask",
 )
+VALUE_TERMS = ("values_g", "values_d")
+"""Of a discriminator that judges each attribute's value, too."""
+
 STEP_TERMS = ("generator_gradient_norm", "discriminator_gradient_norm", "learning_rate")
 
 
@@ -141,7 +142,8 @@ class TranslationModel(Translator):
             "generator_optimizer": self.generator_optimizer,
             "discriminator_optimizer": self.discriminator_optimizer,
         }
-        self._prepare(self.generator_optimizer, TERMS, STEP_TERMS, **kwargs)
+        terms = TERMS + (VALUE_TERMS if self.discriminator.says_values else ())
+        self._prepare(self.generator_optimizer, terms, STEP_TERMS, **kwargs)
 
     @tf.autograph.experimental.do_not_convert
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -257,8 +259,6 @@ class TranslationModel(Translator):
             "adversarial_d": losses.discriminator_adversarial(passes.on_real, passes.on_translated, hinge),
             "domain_g": losses.domain(passes.on_translated, batch["target"], categorical),
             "domain_d": losses.domain(passes.on_real, batch["label"], categorical),
-            "values_g": tf.zeros(()),
-            "values_d": tf.zeros(()),
             "content": losses.content_reconstruction(passes.translated_content, passes.content),
             "style": losses.style_reconstruction(passes.translated_style, passes.target_style)
             + losses.style_reconstruction(passes.reconstructed_style, passes.own_style),
@@ -268,27 +268,27 @@ class TranslationModel(Translator):
             "gradient_penalty": losses.gradient_penalty(*passes.on_real_gradient),
             "mean_mask": tf.reduce_mean(passes.mask),
         }
-        if passes.on_real[0].values is not None:
-            terms["values_g"] = losses.generator_values(passes.on_translated, batch["target"], hinge)
-            terms["values_d"] = losses.discriminator_values(
-                passes.on_real, passes.on_translated, batch["label"], batch["target"], hinge
-            )
         terms["discriminator_loss"] = (
             weights.adversarial * terms["adversarial_d"]
             + weights.domain * terms["domain_d"]
-            + weights.real_values * terms["values_d"]
             + terms["gradient_penalty"]
         )
         terms["generator_loss"] = (
             weights.adversarial * terms["adversarial_g"]
             + weights.domain * terms["domain_g"]
-            + weights.real_values * terms["values_g"]
             + weights.content * terms["content"]
             + weights.style * terms["style"]
             + weights.reconstruction * terms["reconstruction"]
             + weights.cycle * terms["cycle"]
             + self._kl_weight() * terms["kl"]
         )
+        if self.discriminator.says_values:
+            terms["values_g"] = losses.generator_values(passes.on_translated, batch["target"], hinge)
+            terms["values_d"] = losses.discriminator_values(
+                passes.on_real, passes.on_translated, batch["label"], batch["target"], hinge
+            )
+            terms["generator_loss"] += weights.real_values * terms["values_g"]
+            terms["discriminator_loss"] += weights.real_values * terms["values_d"]
         return terms
 
 

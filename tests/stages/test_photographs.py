@@ -11,7 +11,7 @@ from rgunit_tf.models import frozen_features
 from rgunit_tf.pretrained import efficientnet
 from rgunit_tf.runs import architecture
 from rgunit_tf.stages.noise import StepNoise
-from rgunit_tf.stages.translation import TERMS
+from rgunit_tf.stages.translation import TERMS, VALUE_TERMS
 
 installed = pytest.mark.skipif(not frozen_features.available(), reason=frozen_features.MISSING)
 LOSS = {"real_values": 2.0, "domain": 0.0, "hinge": True, "augment": 0.5, "gradient_penalty": 0.2}
@@ -62,7 +62,7 @@ def test_values_of_a_convolutional_discriminator_teach_both_sides(make_translati
     )
     with tf.GradientTape(persistent=True) as tape:
         terms = model.batch_terms(batch, noise())
-    assert set(terms) == set(TERMS)
+    assert set(terms) == {*TERMS, *VALUE_TERMS}
     heads = [scale.values.kernel for scale in model.discriminator.scales]
     assert all(float(tf.norm(tape.gradient(terms["values_d"], head))) > 0 for head in heads)
     gradients = tape.gradient(terms["values_g"], model.decoder.trainable_variables)
