@@ -86,7 +86,9 @@ class TestReport:
         for stage in STAGES:
             (workdir.path / stage / "final").mkdir(parents=True)
             (workdir.path / stage / "final/stage.json").write_text('{"steps": 1}')
-            (workdir.path / stage / "export/1").mkdir(parents=True)
+            (workdir.path / stage / "final/weights.index").write_text("")
+            (workdir.path / stage / "export/1/assets.extra").mkdir(parents=True)
+            (workdir.path / stage / "export/1/assets.extra/rgunit.json").write_text("{}")
         return workdir
 
     @pytest.fixture

@@ -99,14 +99,14 @@ def run(stage: str, strategy: tf.distribute.Strategy, optimizer: str) -> dict[st
     report = {"replicas": strategy.num_replicas_in_sync}
     if rates:
         # With a learning rate of 1 the change of one step is the clipped gradient.
-        model.fit(batches().take(1), verbose=0)
+        model.fit(batches().take(1), verbose=0, average=False)
         report["gradient"] = changes(model, before)
         for variable, value in zip(trained(model), before, strict=True):
             variable.assign(value)
         for rate in rates:
             rate.assign(1e-3)
         model.step.assign(0)
-    history = model.fit(batches(), verbose=0).history
+    history = model.fit(batches(), verbose=0, average=False).history
     copies = [strategy.experimental_local_results(variable) for variable in trained(model)]
     return {
         **report,
