@@ -32,7 +32,7 @@ def get_config() -> ml_collections.ConfigDict:
 
     config.loss.hinge = True
     config.loss.adversarial = 2.0
-    config.loss.real_values = 4.0
+    config.loss.real_values = 8.0
     config.loss.domain = 0.0
     config.loss.gradient_penalty = 4.5
     config.loss.domain_gradient_penalty = 2.0
