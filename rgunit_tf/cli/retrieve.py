@@ -18,6 +18,7 @@ from __future__ import annotations
 import pathlib
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from absl import flags
 
@@ -25,6 +26,10 @@ from rgunit_tf.cli import launcher
 from rgunit_tf.cli.flags import Flags
 from rgunit_tf.errors import UserError
 from rgunit_tf.names import printable
+
+if TYPE_CHECKING:
+    from rgunit_tf.inference.description import Description
+    from rgunit_tf.inference.retrieval_job import RetrievalJob
 
 FLAGS = Flags()
 _MODEL = FLAGS.model()
@@ -40,13 +45,30 @@ _TOP = flags.DEFINE_integer("top", 10, "pictures to find for each", lower_bound=
 def main(argv: list[str]) -> int:
     """Finds, writes and says where; returns the exit code."""
     del argv
-    from rgunit_tf.inference.attributes import check_changes, parse_changes
     from rgunit_tf.inference.description import describe
-    from rgunit_tf.inference.inputs import find_pictures, read_reference, split_list
-    from rgunit_tf.inference.places import Places
 
     started = time.monotonic()
     description = describe(_MODEL.value, "retrieve")
+    changes, reference = _question(description)
+    job = _job(description, changes, reference)
+    for name, reason in job.failed.items():
+        print(f"retrieve: {printable(name)}: skipped, {reason}", file=sys.stderr)
+    if not job.results:
+        raise UserError(f"--input={','.join(_INPUT.value)}: no picture could be read; give another")
+    asked = ", ".join(changes) if reference is None else f"the style of {reference.name}"
+    print(_summary(job, asked, description, time.monotonic() - started))
+    return 1 if job.failed else 0
+
+
+def _question(description: Description) -> tuple[tuple[str, ...], pathlib.Path | None]:
+    """The changes that are asked for, or none and the picture that is asked for.
+
+    Raises:
+      UserError: not one question, or one that the model cannot answer.
+    """
+    from rgunit_tf.inference.attributes import check_changes, parse_changes
+    from rgunit_tf.inference.inputs import split_list
+
     targets = [changes for text in _TO.value or () if (changes := parse_changes(text))]
     references = [pathlib.Path(path).expanduser() for path in split_list(_REFERENCE.value)]
     if len(targets) + len(references) != 1:
@@ -61,42 +83,39 @@ def main(argv: list[str]) -> int:
         raise UserError(
             "--reference: an export retrieves by attributes alone; give --to, or the run's folder as --model"
         )
+    return (targets[0], None) if targets else ((), references[0])
+
+
+def _job(description: Description, changes: tuple[str, ...], reference: pathlib.Path | None) -> RetrievalJob:
+    """Finds what is asked for; the job when it is done."""
+    from rgunit_tf.inference.inputs import find_pictures, read_reference
+    from rgunit_tf.inference.places import Places
+
     places = Places.of(pathlib.Path(_OUTPUT.value).expanduser())
     pictures = find_pictures(_INPUT.value, places.folder, places.sheet)
-    reference = read_reference(references[0], description, _FIT.value) if references else None
+    square = None if reference is None else read_reference(reference, description, _FIT.value)
 
     from tqdm import tqdm
 
     from rgunit_tf.inference.model import load
     from rgunit_tf.inference.retrieval_job import RetrievalJob
 
-    job = RetrievalJob(
-        load(description),
-        pictures,
-        places,
-        targets[0] if targets else (),
-        reference,
-        _TOP.value,
-        _FIT.value,
-        _BATCH_SIZE.value,
-    )
+    model = load(description)
+    job = RetrievalJob(model, pictures, places, changes, square, _TOP.value, _FIT.value, _BATCH_SIZE.value)
     # Without a terminal there is no bar.
     with tqdm(total=len(pictures), unit="picture", desc="retrieve", disable=None) as bar:
         job.run(bar.update)
-    for name, reason in job.failed.items():
-        print(f"retrieve: {printable(name)}: skipped, {reason}", file=sys.stderr)
-    if not job.results:
-        raise UserError(f"--input={','.join(_INPUT.value)}: no picture could be read; give another")
-    asked = ", ".join(targets[0]) if targets else f"the style of {references[0].name}"
+    return job
+
+
+def _summary(job: RetrievalJob, asked: str, description: Description, seconds: float) -> str:
     said = f"retrieve: {_TOP.value} pictures for {asked} found for each of {len(job.results)} by the {description}"
-    said += f" in {time.monotonic() - started:.1f} s"
+    said += f" in {seconds:.1f} s"
     said += f"; {len(job.failed)} skipped, named above" if job.failed else ""
     if description.kind == "export":
         said += "; an export holds no pictures, ids alone (give the run's folder as --model for pictures)"
-        print(f"{said}; see {places.facts}")
-    else:
-        print(f"{said}; see {places.sheet} and {places.facts}")
-    return 1 if job.failed else 0
+        return f"{said}; see {job.places.facts}"
+    return f"{said}; see {job.places.sheet} and {job.places.facts}"
 
 
 def run() -> None:
