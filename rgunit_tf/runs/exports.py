@@ -57,10 +57,14 @@ def is_current(workdir: Workdir, name: str) -> bool:
     weights = workdir.stage(name) / "final" / "weights.index"
     try:
         origin = json.loads(facts.read_text(encoding="utf-8")).get("origin")
+        # Exports of earlier versions do not say what they are of.
+        return (
+            origin == finished.fingerprint(workdir, name)
+            if origin
+            else facts.stat().st_mtime >= weights.stat().st_mtime
+        )
     except (OSError, ValueError):
         return False
-    # Exports of earlier versions do not say what they are of.
-    return origin == finished.fingerprint(workdir, name) if origin else facts.stat().st_mtime >= weights.stat().st_mtime
 
 
 def _rebuild_gallery(workdir: Workdir) -> None:

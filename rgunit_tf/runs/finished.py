@@ -55,27 +55,25 @@ def load(workdir: Workdir, name: str) -> Stage:
         elif name == "retrieval":
             model = RetrievalModel(load(workdir, "translation"), **description["model"])
         else:
-            model = guided(workdir, load_gallery(workdir), **description["model"])
+            gallery = load_gallery(workdir) if description["model"]["neighbors"] else None
+            model = guided(workdir, gallery, **description["model"])
         tf.train.Checkpoint(**model.networks).read(str(directory / "weights")).assert_consumed()
     except UNREADABLE as error:
         raise UserError(f"{directory} is damaged ({first_line(error)}); delete it and run bin/train again") from error
     return model
 
 
-def guided(workdir: Workdir, gallery: Gallery, **settings: Any) -> GuidedModel:
+def guided(workdir: Workdir, gallery: Gallery | None, **settings: Any) -> GuidedModel:
     """A guided model as it is before its training, over the finished stages before it.
 
     Args:
       workdir: with them.
-      gallery: what it retrieves from; unused where `neighbors` is 0.
+      gallery: what it retrieves from; None where `neighbors` is 0.
       **settings: for `GuidedModel`.
     """
     retrieval = load(workdir, "retrieval")
-    known = contents.read(workdir)
-    model = GuidedModel(
-        retrieval.translation, retrieval, gallery if settings["neighbors"] else None, contents=known, **settings
-    )
-    return model
+    known = contents.read(workdir) if settings["neighbors"] else None
+    return GuidedModel(retrieval.translation, retrieval, gallery, contents=known, **settings)
 
 
 def load_gallery(workdir: Workdir) -> Gallery:

@@ -50,3 +50,21 @@ def test_damaged_ones_are_not_used(workdir, stages):
     path = workdir.path / "retrieval/contents/contents.npy"
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     assert contents.read(workdir) is None
+
+
+def test_a_model_without_neighbors_needs_no_gallery(workdir, stages):
+    import shutil
+
+    import tensorflow as tf
+
+    model = GuidedModel(stages.translation, stages.retrieval, None, 0)
+    model.compile()
+    finished.save(model, workdir.stage("guided") / "final", {})
+    shutil.rmtree(workdir.stage("retrieval") / "gallery")
+    again = finished.load(workdir, "guided")
+    assert again.gallery is None and again.contents_of is None
+    images = tf.zeros((1, again.image_size, again.image_size, 3))
+    styles = tf.ones((1, again.prior.style_dim))
+    np.testing.assert_allclose(
+        again.translate_with_style(images, styles)[0], model.translate_with_style(images, styles)[0], atol=1e-5
+    )
