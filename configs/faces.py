@@ -32,14 +32,16 @@ def get_config() -> ml_collections.ConfigDict:
     config.model.colors = "auto"
 
     config.loss.hinge = True
-    config.loss.adversarial = 2.0
-    config.loss.real_values = 8.0
-    config.loss.domain = 0.0
-    config.loss.gradient_penalty = 4.5
-    config.loss.domain_gradient_penalty = 2.0
+    config.loss.adversarial = 1.0
+    config.loss.real_values = 4.0
+    config.loss.domain = 4.0
+    config.loss.gradient_penalty = 0.2
+    config.loss.domain_gradient_penalty = 0.2
     config.loss.content = 0.5
-    config.loss.reconstruction = 2.0
-    config.loss.cycle = 1.0
+    config.loss.reconstruction = 4.0
+    config.loss.cycle = 2.0
+    config.loss.change = 4.0
+    config.loss.halves = True
     config.loss.augment = 0.5
     config.loss.noise = 0.1
     # A change that is small needs no mask to stay small: off throughout, so a mask is all ones, for --paste_back too.

@@ -12,6 +12,7 @@ def get_config() -> ml_collections.ConfigDict:
     config = faces.get_config()
     config.data.image_size = 32
     config.model.discriminator_layers = 4
-    config.translation.steps = 10_000
+    config.translation.steps = 6000
     config.retrieval.steps = 800
+    config.guided.steps = 1000
     return config

@@ -131,6 +131,16 @@ SETTINGS: dict[str, dict[str, Setting]] = {
         "style": Setting(1.0, "weight of style reconstruction, Eq. 3", low=0.0),
         "reconstruction": Setting(10.0, "weight of image reconstruction, Eq. 4", low=0.0),
         "cycle": Setting(10.0, "weight of cycle consistency, Eq. 5", low=0.0),
+        "change": Setting(
+            0.0,
+            "weight of the mean difference between the translated image and its input, of what should stay",
+            low=0.0,
+        ),
+        "halves": Setting(
+            False,
+            "one half of each batch is reconstructed (Eq. 4), the other goes there and back (Eq. 2 and 5), not all of "
+            "it both; cheaper steps",
+        ),
         "kl": Setting(0.1, "weight of the KL divergence to the style prior", low=0.0),
         "kl_warmup": Setting(1000, "steps over which the KL weight rises from 0", low=0),
         "gradient_penalty": Setting(
@@ -293,6 +303,15 @@ def _check_values(config: ml_collections.ConfigDict) -> None:
         )
 
 
+def _check_halves(config: ml_collections.ConfigDict) -> None:
+    for stage in ("translation", "guided"):
+        if config.loss.halves and config[stage].batch_size % 2:
+            raise UserError(
+                f"config.{stage}.batch_size={config[stage].batch_size} cannot be halved, as config.loss.halves asks; "
+                "give an even number"
+            )
+
+
 def _check_negatives(config: ml_collections.ConfigDict) -> None:
     negatives = tuple(config.retrieval.negatives)
     if not negatives or any(name not in NEGATIVES for name in negatives):
@@ -326,6 +345,7 @@ def _check_schema(config: ml_collections.ConfigDict) -> None:
 _CONTRADICTIONS: tuple[Callable[[ml_collections.ConfigDict], None], ...] = (
     _check_image_size,
     _check_values,
+    _check_halves,
     _check_negatives,
     _check_schema,
 )

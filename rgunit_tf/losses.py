@@ -39,6 +39,14 @@ def cycle_consistency(returned: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
     return l1(returned, images)
 
 
+def change(translated: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
+    """How much of its input a translation changes; not of the paper, whose mask is to hold what need not change.
+
+    Both [B, H, W, 3] in [-1, 1]. Once D is satisfied, this takes back what it is not asked for.
+    """
+    return l1(translated, images)
+
+
 def kl_divergence(kl: tf.Tensor) -> tf.Tensor:
     """L_KL: mean of the KL divergences [B] (`StylePrior.kl`) between the posterior and its domain's component."""
     return tf.reduce_mean(kl)

@@ -17,6 +17,10 @@ from rgunit_tf.models.frozen_features import CHANNELS, FrozenFeatures
 
 _WIDE = 8
 
+_GAIN = 0.1
+"""Of what is said of values. A value is told from the whole map, thousands of numbers, each of whose weights a step of
+Adam moves by the learning rate: without it a single step turns the verdict over, and D learns next to nothing."""
+
 
 class FeatureHead(tf.keras.Model):
     """What D says by one map of features: a real/fake map, and for each attribute two logits over the whole map.
@@ -43,7 +47,7 @@ class FeatureHead(tf.keras.Model):
     def call(self, features: tf.Tensor) -> Verdict:
         """Features float [B, h, h, C] -> Verdict; its domain logits are the differences of the two of each value."""
         x = tf.nn.leaky_relu(self.body(features), 0.2)
-        values = tf.reshape(self.values(x), (-1, 2 * self.num_attributes))
+        values = _GAIN * tf.reshape(self.values(x), (-1, 2 * self.num_attributes))
         holds, lacks = tf.split(values, 2, -1)
         return Verdict(self.realness(x), lacks - holds, values)
 

@@ -46,8 +46,14 @@ class StepNoise:
         return self._own_rows(tf.random.stateless_uniform(full, self._next_seed()))
 
     def seeds(self, rows: tf.Tensor) -> tf.Tensor:
-        """A seed for each of `rows` examples, a whole multiple of B (the batch several times over); int32 [rows, 2]."""
-        copies = rows // self._batch_size
-        shape = tf.stack([self._batch_size * self._replicas, copies, 2])
+        """A seed for each of `rows` examples, int32 [rows, 2].
+
+        `rows` is a whole multiple of B (the batch several times over), or less (a part of it, on each replica alike).
+        """
+        each = tf.minimum(rows, self._batch_size)
+        copies = rows // each
+        shape = tf.stack([each * self._replicas, copies, 2])
         draw = tf.random.stateless_uniform(shape, self._next_seed(), minval=None, maxval=None, dtype=tf.int32)
-        return tf.reshape(tf.transpose(self._own_rows(draw), (1, 0, 2)), (rows, 2))
+        if self._replicas > 1:
+            draw = draw[self._replica * each :][:each]
+        return tf.reshape(tf.transpose(draw, (1, 0, 2)), (rows, 2))

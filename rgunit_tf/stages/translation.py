@@ -36,11 +36,18 @@ TERMS = (
 VALUE_TERMS = ("values_g", "values_d")
 """Of a discriminator that judges each attribute's value, too."""
 
+CHANGE_TERMS = ("change",)
+"""Where `loss.change` weighs it."""
+
 STEP_TERMS = ("generator_gradient_norm", "discriminator_gradient_norm", "learning_rate")
 
 
 class Passes(NamedTuple):
-    """What the forward passes of one step leave for the losses; B images each."""
+    """What the forward passes of one step leave for the losses; B images each.
+
+    With `loss.halves`: of `reconstructed`, its style and `own_style` every second image, from the first on; of
+    `returned`, `translated_content` and `content` the others.
+    """
 
     content: tf.Tensor
     own_style: tf.Tensor
@@ -143,6 +150,7 @@ class TranslationModel(Translator):
             "discriminator_optimizer": self.discriminator_optimizer,
         }
         terms = TERMS + (VALUE_TERMS if self.discriminator.says_values else ())
+        terms += CHANGE_TERMS if self.loss_settings.change else ()
         self._prepare(self.generator_optimizer, terms, STEP_TERMS, **kwargs)
 
     @tf.autograph.experimental.do_not_convert
@@ -183,26 +191,35 @@ class TranslationModel(Translator):
         own_style = mean + tf.exp(0.5 * log_variance) * noise.normal(self.prior.style_dim)
         target_style = self.prior.sample(batch["target"], noise.normal(self.prior.style_dim))
 
+        still, moving = self._shares
+        fused = self.guide(_twice(content), tf.concat([own_style, target_style], 0), _twice(ids), noise)
+        fused_own, fused_target = tf.split(fused, 2)
         decoded, masks = self.decode(
-            self.guide(_twice(content), tf.concat([own_style, target_style], 0), _twice(ids), noise),
-            tf.concat([own_style, target_style], 0),
-            _twice(images),
+            tf.concat([fused_own[still], fused_target], 0),
+            tf.concat([own_style[still], target_style], 0),
+            tf.concat([images[still], images], 0),
         )
-        reconstructed, translated = tf.split(decoded, 2)
-        reconstructed_style, translated_style = tf.split(self.style_encoder(decoded)[0], 2)
-        translated_content = self.content_encoder(translated)
-        returned, _ = self.decode(self.guide(translated_content, own_style, ids, noise), own_style, translated)
+        count = tf.shape(images)[0]
+        reconstructed, translated = decoded[:-count], decoded[-count:]
+        decoded_style = self.style_encoder(decoded)[0]
+        reconstructed_style, translated_style = decoded_style[:-count], decoded_style[-count:]
+        translated_content = self.content_encoder(translated[moving])
+        returned, _ = self.decode(
+            self.guide(translated_content, own_style[moving], None if ids is None else ids[moving], noise),
+            own_style[moving],
+            translated[moving],
+        )
         shown, shown_translated = self._shown(images, noise), self._shown(translated, noise)
         on_real, on_real_gradient = self._on_real(self.discriminator.project(shown), noise)
         on_translated = self.discriminator.judge(self.discriminator.project(shown_translated))
         return Passes(
-            content=content,
-            own_style=own_style,
+            content=content[moving],
+            own_style=own_style[still],
             target_style=target_style,
             kl=self.prior.kl(mean, log_variance, batch["label"]),
             reconstructed=reconstructed,
             translated=translated,
-            mask=tf.split(masks, 2)[1],
+            mask=masks[-count:],
             reconstructed_style=reconstructed_style,
             translated_style=translated_style,
             translated_content=translated_content,
@@ -211,6 +228,11 @@ class TranslationModel(Translator):
             on_translated=on_translated,
             on_real_gradient=on_real_gradient,
         )
+
+    @property
+    def _shares(self) -> tuple[slice, slice]:
+        """Of a batch: which images are reconstructed, and which go there and back; all, or one half each."""
+        return (slice(0, None, 2), slice(1, None, 2)) if self.loss_settings.halves else (slice(None), slice(None))
 
     def _on_real(
         self, projected: Sequence[tf.Tensor], noise: StepNoise
@@ -254,6 +276,7 @@ class TranslationModel(Translator):
         The gradient penalty, which is not the paper's, comes with the weights of its two parts.
         """
         weights, categorical, hinge = self.loss_settings, self.schema.categorical, self.loss_settings.hinge
+        still, moving = self._shares
         terms = {
             "adversarial_g": losses.generator_adversarial(passes.on_translated, hinge),
             "adversarial_d": losses.discriminator_adversarial(passes.on_real, passes.on_translated, hinge),
@@ -262,8 +285,8 @@ class TranslationModel(Translator):
             "content": losses.content_reconstruction(passes.translated_content, passes.content),
             "style": losses.style_reconstruction(passes.translated_style, passes.target_style)
             + losses.style_reconstruction(passes.reconstructed_style, passes.own_style),
-            "reconstruction": losses.image_reconstruction(passes.reconstructed, batch["image"]),
-            "cycle": losses.cycle_consistency(passes.returned, batch["image"]),
+            "reconstruction": losses.image_reconstruction(passes.reconstructed, batch["image"][still]),
+            "cycle": losses.cycle_consistency(passes.returned, batch["image"][moving]),
             "kl": losses.kl_divergence(passes.kl),
             "gradient_penalty": losses.gradient_penalty(*passes.on_real_gradient),
             "mean_mask": tf.reduce_mean(passes.mask),
@@ -282,6 +305,9 @@ class TranslationModel(Translator):
             + weights.cycle * terms["cycle"]
             + self._kl_weight() * terms["kl"]
         )
+        if weights.change:
+            terms["change"] = losses.change(passes.translated, batch["image"])
+            terms["generator_loss"] += weights.change * terms["change"]
         if self.discriminator.says_values:
             terms["values_g"] = losses.generator_values(passes.on_translated, batch["target"], hinge)
             terms["values_d"] = losses.discriminator_values(

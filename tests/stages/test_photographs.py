@@ -15,6 +15,7 @@ from rgunit_tf.stages.translation import TERMS, VALUE_TERMS
 
 installed = pytest.mark.skipif(not frozen_features.available(), reason=frozen_features.MISSING)
 LOSS = {"real_values": 2.0, "domain": 0.0, "hinge": True, "augment": 0.5, "gradient_penalty": 0.2}
+LOSS_OF_PICTURES = {"kl_warmup": 0, "mask_warmup": 0}
 PROJECTED = {"discriminator": "efficientnet", "discriminator_width": 8, "drawing": "change", "colors": "grey"}
 
 
@@ -71,6 +72,41 @@ def test_values_of_a_convolutional_discriminator_teach_both_sides(make_translati
     assert float(terms["discriminator_loss"]) == pytest.approx(
         rest["adversarial_d"] + 2.0 * rest["values_d"] + rest["gradient_penalty"], rel=1e-5
     )
+
+
+def test_half_of_a_batch_is_reconstructed_and_half_goes_there_and_back(make_translation, make_batch):
+    whole, half = make_translation(loss=LOSS_OF_PICTURES), make_translation(loss={**LOSS_OF_PICTURES, "halves": True})
+    batch = make_batch()
+    for mine, theirs in zip(half.networks.values(), whole.networks.values(), strict=True):
+        mine.set_weights(theirs.get_weights())
+    all_passes, passes = whole.forward(batch, noise()), half.forward(batch, noise())
+    first, second = slice(0, None, 2), slice(1, None, 2)
+    for name in ("reconstructed", "reconstructed_style", "own_style"):
+        np.testing.assert_allclose(getattr(passes, name), getattr(all_passes, name)[first], atol=1e-5, err_msg=name)
+    for name in ("returned", "translated_content", "content"):
+        np.testing.assert_allclose(getattr(passes, name), getattr(all_passes, name)[second], atol=1e-5, err_msg=name)
+    for name in ("translated", "translated_style", "mask", "kl"):
+        np.testing.assert_allclose(getattr(passes, name), getattr(all_passes, name), atol=1e-5, err_msg=name)
+    terms, images = half.loss_terms(passes, batch), batch["image"]
+    expected = {
+        "reconstruction": np.abs(all_passes.reconstructed - images)[first].mean(),
+        "cycle": np.abs(all_passes.returned - images)[second].mean(),
+        "content": np.abs(all_passes.translated_content - all_passes.content)[second].mean(),
+    }
+    assert {name: float(terms[name]) for name in expected} == pytest.approx(expected, rel=1e-4)
+
+
+def test_what_a_translation_changes_may_cost(make_translation, make_batch):
+    free, costly = make_translation(loss=LOSS_OF_PICTURES), make_translation(loss={**LOSS_OF_PICTURES, "change": 3.0})
+    batch = make_batch()
+    for mine, theirs in zip(costly.networks.values(), free.networks.values(), strict=True):
+        mine.set_weights(theirs.get_weights())
+    passes = free.forward(batch, noise())
+    plain, terms = free.loss_terms(passes, batch), costly.loss_terms(passes, batch)
+    change = np.abs(passes.translated - batch["image"]).mean()
+    assert float(terms["change"]) == pytest.approx(change, rel=1e-5) and "change" not in plain
+    assert float(terms["generator_loss"] - plain["generator_loss"]) == pytest.approx(3.0 * change, rel=1e-4)
+    assert costly.train_step(batch)["change"] > 0
 
 
 @installed

@@ -41,7 +41,7 @@ LOSS = {"mask_warmup": 0, "kl_warmup": 0, "noise": 0.2, "gradient_penalty": 2.0,
 
 PHOTOGRAPHS = (
     {"discriminator": "efficientnet", "drawing": "change", "colors": "grey"},
-    {"real_values": 2.0, "domain": 0.0, "hinge": True, "augment": 0.5},
+    {"real_values": 2.0, "domain": 2.0, "hinge": True, "augment": 0.5, "halves": True},
 )
 
 
@@ -77,7 +77,7 @@ def build(stage: str) -> Any:
         return retrieval
     gallery = Gallery.build(retrieval, batches().take(2))
     guided = GuidedModel(translation, retrieval, gallery, 2, stage.partition("_")[2] or "retrieved")
-    guided.compile(OPTIMIZER, LOSS)
+    guided.compile(OPTIMIZER, {**LOSS, "halves": True})
     return guided
 
 
