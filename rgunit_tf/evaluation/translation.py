@@ -14,6 +14,7 @@ from rgunit_tf.evaluation.metrics import (
     bootstrap,
     classifier_score,
     counterfactual_records,
+    floor,
     frechet,
 )
 from rgunit_tf.evaluation.metrics.counterfactual import Counterfactuals
@@ -49,8 +50,8 @@ def evaluate_translation(
     Returns:
       Records (see `measurement`) by name: accuracy, f1, changed_accuracy, kept_accuracy (each also as
       `<name>/<attribute>`), exact_match, classifier_score, counterfactual_*, frechet_classifier_distance with its
-      floor_ (real test against real training images) and frechet_over_floor, kernel_classifier_distance, mask, change,
-      change_inside_mask, color_shift, and those of `ImageNetJudge.records` and `FaceJudge.records`.
+      floor_ (real test against real training images) and frechet_classifier_over_floor, kernel_classifier_distance,
+      mask, change, change_inside_mask, color_shift, and those of `ImageNetJudge.records` and `FaceJudge.records`.
     """
     real = real or RealFeatures.of(dataset, classifier, seed)
     kept = collect(model, dataset, classifier, counterfactuals, seed, judges)
@@ -85,24 +86,8 @@ def _distance_records(features: np.ndarray, real: RealFeatures, words: str, seed
         **frechet.distances(features, real.train, words, seed, "", REAL_TRAINING),
         **frechet.distances(real.test, real.train, words, seed, "floor_", REAL_TRAINING),
     }
-    records["frechet_over_floor"] = _over_floor(
-        records["frechet_classifier_distance"], records["floor_frechet_classifier_distance"], seed
-    )
-    return records
-
-
-def _over_floor(distance: dict[str, Any], floor: dict[str, Any], seed: int) -> dict[str, Any]:
-    started = time.perf_counter()
-    interval = distance["interval"]
-    return measurement(
-        distance["value"] / floor["value"],
-        None if interval is None else (interval[0] / floor["value"], interval[1] / floor["value"]),
-        distance["images"],
-        "Frechet distance of translations over that of as many real test images, both to real training images; "
-        "the interval takes the floor as it is",
-        seed,
-        started,
-    )
+    distance = frechet.CLASSIFIER_NAMES[0]
+    return {**records, floor.name_of(distance): floor.over_floor(records[distance], records[f"floor_{distance}"], seed)}
 
 
 def _other_records(kept: Collected, seed: int) -> dict[str, dict[str, Any]]:

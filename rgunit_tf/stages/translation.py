@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import tensorflow as tf
 
@@ -16,6 +16,7 @@ from rgunit_tf.models.projected_discriminator import ProjectedDiscriminator
 from rgunit_tf.stages import optimization
 from rgunit_tf.stages.augmentation import augment
 from rgunit_tf.stages.noise import StepNoise
+from rgunit_tf.stages.passes import Passes
 from rgunit_tf.stages.translator import Translator
 
 TERMS = (
@@ -40,29 +41,6 @@ CHANGE_TERMS = ("change",)
 """Where `loss.change` weighs it."""
 
 STEP_TERMS = ("generator_gradient_norm", "discriminator_gradient_norm", "learning_rate")
-
-
-class Passes(NamedTuple):
-    """What the forward passes of one step leave for the losses; B images each.
-
-    With `loss.halves`: of `reconstructed`, its style and `own_style` every second image, from the first on; of
-    `returned`, `translated_content` and `content` the others.
-    """
-
-    content: tf.Tensor
-    own_style: tf.Tensor
-    target_style: tf.Tensor
-    kl: tf.Tensor
-    reconstructed: tf.Tensor
-    translated: tf.Tensor
-    mask: tf.Tensor
-    reconstructed_style: tf.Tensor
-    translated_style: tf.Tensor
-    translated_content: tf.Tensor
-    returned: tf.Tensor
-    on_real: Sequence[Verdict]
-    on_translated: Sequence[Verdict]
-    on_real_gradient: Sequence[tf.Tensor]
 
 
 class TranslationModel(Translator):

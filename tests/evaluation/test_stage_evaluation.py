@@ -68,7 +68,7 @@ def test_every_finished_stage_is_measured_and_pictured(drawn, tmp_path):
     assert real["frechet_classifier_distance"]["value"] == pytest.approx(floor)
     text = "\n".join(summary.lines(written))
     assert "real         classifier_score" in text
-    assert "frechet_over_floor" in text and "precision_at_10/average" in text
+    assert "frechet_classifier_over_floor" in text and "precision_at_10/average" in text
 
     of_attributes = {name for name, metric in CATALOGUE.items() if metric.by_attribute}
     for result in written["stages"].values():

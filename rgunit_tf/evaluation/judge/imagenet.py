@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import pathlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import numpy as np
 
 from rgunit_tf.evaluation.judge.reference_images import reference_images
 from rgunit_tf.evaluation.judge.views import Network, Views, measured_rows
-from rgunit_tf.evaluation.metrics import frechet, identity, inception_score
+from rgunit_tf.evaluation.metrics import floor, frechet, identity, inception_score
 
 if TYPE_CHECKING:
     from rgunit_tf.data import Dataset
@@ -59,16 +60,19 @@ class ImageNetJudge:
         Returns:
           Both distances to the input images (`fid` and `kid`, as in the paper), which copying the input would satisfy;
           both to real training images (`fid_to_train`, `frechet_mobilenet_distance`), which it would not improve;
-          `inception_score` and `identity_rank1`. Without those that the network has no name for. Those of a network
+          the Frechet one over that of real test images (`frechet_mobilenet_over_floor`); `inception_score` and
+          `identity_rank1`. Without those that the network has no name for. Those of a network
           that training saw are marked (`seen_in_training`), and without an identity.
         """
         del targets
         views = Views.joined(parts)
         inputs, train = "inputs of the translations", "real training images"
+        to_train = self._distances(views.features, self.train.features, self.network.to_train, train)
         return self._marked(
             {
                 **self._distances(views.features, self.test.features, self.network.to_inputs, inputs),
-                **self._distances(views.features, self.train.features, self.network.to_train, train),
+                **to_train,
+                **self._over_floor(to_train),
                 **self._score(views.probabilities),
                 **self._identity(views.features),
             }
@@ -76,13 +80,20 @@ class ImageNetJudge:
 
     def real_records(self) -> dict[str, dict[str, Any]]:
         """Records of real test images: both distances to real training images, which a model can reach; the score."""
+        return self._marked({**self._floors, **self._score(self.test.probabilities)})
+
+    @functools.cached_property
+    def _floors(self) -> dict[str, dict[str, Any]]:
+        """Both distances of real test images to real training images."""
         train = "real training images"
-        return self._marked(
-            {
-                **self._distances(self.test.features, self.train.features, self.network.to_train, train),
-                **self._score(self.test.probabilities),
-            }
-        )
+        return self._distances(self.test.features, self.train.features, self.network.to_train, train)
+
+    def _over_floor(self, records: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        """Of the Frechet distance to real training images alone: a kernel distance's floor is about 0."""
+        distance = next(iter(records), None)
+        if distance is None:
+            return {}
+        return {floor.name_of(distance): floor.over_floor(records[distance], self._floors[distance], self.seed)}
 
     def _distances(
         self, features: np.ndarray, reference: np.ndarray, names: tuple[str, str] | None, against: str

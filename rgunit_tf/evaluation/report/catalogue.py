@@ -55,6 +55,7 @@ def _with_other_neighbors(change: str, words: str) -> tuple[Metric, ...]:
     )
 
 
+_REAL = "real images score 1"
 _COPY = "copying the input scores 1"
 _ELSEWHERE = "trained elsewhere; no training looks at it"
 _IMAGENET = "Frechet distance, ImageNet features"
@@ -63,7 +64,7 @@ _IN_VGG = "in VGG16's features, not LPIPS"
 _SEVERAL = "Diversity of several translations"
 _TO_TRUTH = "L1 to the truth, over the input's"
 _ALL = (
-    Metric("accuracy", "Accuracy of the attributes", 1, tile=9, by_attribute="Accuracy", column="ACC", scale=100.0),
+    Metric("accuracy", "Accuracy of the attributes", 1, tile=10, by_attribute="Accuracy", column="ACC", scale=100.0),
     Metric(
         "changed_accuracy",
         "Accuracy of those that had to change",
@@ -90,7 +91,7 @@ _ALL = (
         by_attribute="Where it had to stay, by faces' networks",
     ),
     Metric("face_identity_rank1", "Faces nearest to their own input", 1, f"{_ELSEWHERE}; {_COPY}", tile=3),
-    Metric("identity_rank1", "Translations nearest to their own input", 1, f"{_ELSEWHERE}; {_COPY}", tile=5),
+    Metric("identity_rank1", "Translations nearest to their own input", 1, f"{_ELSEWHERE}; {_COPY}", tile=7),
     Metric("exact_match", "All attributes right", 1, console=False),
     Metric("f1", "F1 of the attributes", 1, by_attribute="F1"),
     Metric(
@@ -98,17 +99,40 @@ _ALL = (
         _TO_TRUTH,
         -1,
         _COPY,
-        tile=4,
+        tile=6,
         column="L1 to the truth / input's",
     ),
     Metric("counterfactual_l1", "L1 to the truth", -1, _GREY_LEVELS, console=False),
     Metric("counterfactual_ssim", "SSIM to the truth", 1),
-    Metric("fid", "FID", -1, "Frechet distance of Inception-v3's features", tile=6, column="FID"),
+    Metric("fid", "FID", -1, "Frechet distance of Inception-v3's features", tile=8, column="FID"),
     Metric("fid_to_train", "FID to the training images", -1),
     Metric("kid", "KID", -1, "kernel distance of Inception-v3's features"),
     Metric("kid_to_train", "KID to the training images", -1, console=False),
     Metric("inception_score", "Inception Score", 1, column="IS"),
-    Metric("frechet_over_floor", "Frechet distance, over the floor", -1, "real images score 1", tile=8),
+    Metric(
+        "frechet_mobilenet_over_floor",
+        "Frechet distance, over the floor",
+        -1,
+        f"MobileNet's features, {_ELSEWHERE}; {_REAL}",
+        tile=4,
+    ),
+    Metric(
+        "frechet_efficientnet_over_floor",
+        "Frechet distance, over the floor, EfficientNet's features",
+        -1,
+        f"trained on ImageNet; {_REAL}",
+        tile=5,
+    ),
+    Metric(
+        "fid_to_train_over_floor", "FID to the training images, over the floor", -1, f"Inception-v3's features; {_REAL}"
+    ),
+    Metric(
+        "frechet_classifier_over_floor",
+        "Frechet distance, over the floor, the classifier's features",
+        -1,
+        f"the judge's own; {_REAL}",
+        tile=11,
+    ),
     Metric(
         "frechet_classifier_distance",
         "Frechet distance of the classifier's features",
@@ -125,7 +149,7 @@ _ALL = (
         "Frechet distance of MobileNet's features",
         -1,
         f"{_ELSEWHERE}; not the FID",
-        tile=7,
+        tile=9,
         column=_IMAGENET,
     ),
     Metric(
@@ -156,9 +180,9 @@ _ALL = (
     Metric("vgg16_diversity", _SEVERAL, 1, _IN_VGG),
     Metric("keras_vgg16_diversity", _SEVERAL, 1, _IN_VGG),
     Metric("classifier_feature_diversity", _SEVERAL, 1, "in the classifier's features", column="LPIPS"),
-    Metric("precision_at_10/attributes", "P@10, attributes asked for", 1, tile=11, column="Attributes"),
+    Metric("precision_at_10/attributes", "P@10, attributes asked for", 1, tile=13, column="Attributes"),
     Metric("precision_at_10/content", "P@10, content of the query", 1, column="Content"),
-    Metric("precision_at_10/average", "P@10, average", 1, tile=10, column="Average score"),
+    Metric("precision_at_10/average", "P@10, average", 1, tile=12, column="Average score"),
     Metric(f"{RANDOM_PREFIX}precision_at_10/average", "P@10, average, of random images", 1),
     Metric("recall_at_10", "Neighbours that the index finds", 1),
     Metric("counterfactual_rank", "Rank of the true counterfactual", -1, "median"),
