@@ -39,15 +39,15 @@ def get_config() -> ml_collections.ConfigDict:
     config.loss.domain_gradient_penalty = 0.2
     config.loss.content = 0.5
     config.loss.reconstruction = 4.0
-    config.loss.cycle = 2.0
-    config.loss.change = 4.0
+    config.loss.cycle = 3.0
+    config.loss.change = 5.0
     config.loss.halves = True
     config.loss.augment = 0.5
     config.loss.noise = 0.1
     # A change that is small needs no mask to stay small: off throughout, so a mask is all ones, for --paste_back too.
     config.loss.mask_warmup = 1_000_000
 
-    config.translation.steps = 12_000
+    config.translation.steps = 5500
     config.translation.batch_size = 8
     config.translation.learning_rate = 6e-4
     config.translation.discriminator_rate = 1.6
@@ -59,7 +59,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.retrieval.margin = 1.0
     config.retrieval.negatives = ("easy", "hard_content", "hard_style", "hard_domain")
 
-    config.guided.steps = 1500
+    config.guided.steps = 800
     config.guided.batch_size = 8
     config.guided.learning_rate = 2e-4
     config.guided.discriminator_rate = 1.6

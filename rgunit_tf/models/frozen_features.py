@@ -13,8 +13,8 @@ from rgunit_tf.errors import UserError
 from rgunit_tf.pretrained import efficientnet
 
 SMALL = 64
-"""Images of up to so many pixels a side are enlarged, by 2 or to at least this side: the network was trained on larger
-ones, and its deeper maps would have few positions left."""
+"""Images of fewer pixels a side are enlarged to at least this side: the network was trained on larger ones, and its
+deeper maps would have few positions left."""
 
 TAPS = (2, 4, 10)
 """Blocks whose outputs are taken: the last ones at strides 4, 8 and 16."""
@@ -61,4 +61,4 @@ class FrozenFeatures(tf.Module):
 
 
 def _factor(side: int) -> int:
-    return max(-(-SMALL // side), 2 if side <= SMALL else 1)
+    return max(-(-SMALL // side), 1)
