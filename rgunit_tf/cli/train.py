@@ -49,7 +49,9 @@ def main(argv: list[str]) -> None:
             if stage in workdir.finished_stages():
                 logging.info("%s: finished before", stage)
             else:
-                dataset = dataset or finished.load_dataset(workdir)
+                if dataset is None:
+                    dataset = finished.load_dataset(workdir)
+                    print(dataset.summary, flush=True)
                 train_stage(workdir, stage, dataset)
             if cluster.is_chief() and not exports.is_current(workdir, stage):
                 exports.export_stage(workdir, stage)

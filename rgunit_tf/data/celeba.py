@@ -9,7 +9,6 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
-from absl import logging
 
 from rgunit_tf.data import partition as partitions
 from rgunit_tf.data.records import TRAIN, UNLABELED, FileReader, Records
@@ -69,11 +68,13 @@ def load_records(
     part[~possible & (part != TRAIN)] = -1
     part[~possible & (part == TRAIN)] = UNLABELED
     partitions.seeded(part, test_images, validation_fraction, seed, possible)
+    left_out = []
     if not possible.all():
-        logging.info(
-            "%s: %d of %d rows have attributes that exclude each other (the first: %s); they are used without label",
-            ATTRIBUTES, (~possible).sum(), len(names), names[int(np.argmin(possible))],
-        )  # fmt: skip
+        first = printable(names[int(np.argmin(possible))])
+        left_out.append(
+            f"the labels of {(~possible).sum()} of {len(names)} rows, which data.groups={schema.groups} excludes (the "
+            f"first: {first}); those for training serve data.retrieval_source=all"
+        )
     return Records(
         FileReader(root / IMAGES, names),
         np.array(names, np.str_),
@@ -83,6 +84,7 @@ def load_records(
         values[:, others].astype(np.float32) if others else None,
         tuple(columns[column] for column in others),
         crop,
+        left_out=tuple(left_out),
     )
 
 

@@ -114,6 +114,7 @@ class Records:
       content_names: their C names.
       crop: centre crop before resizing, pixels; 0: the largest square.
       crop_share: the crop as a share of a picture's shorter side.
+      left_out: what lies there and is not among the rows, a line each with the reason.
     """
 
     reader: Reader
@@ -125,3 +126,4 @@ class Records:
     content_names: tuple[str, ...] = ()
     crop: int = 0
     crop_share: float = 1.0
+    left_out: tuple[str, ...] = ()

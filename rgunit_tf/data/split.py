@@ -158,6 +158,7 @@ class Dataset:
       retrieval: images the gallery is made of; `train` unless a larger, unlabelled source is asked for.
       schema: the attributes that define the domains.
       crop: centre crop before resizing, pixels; 0: the largest square.
+      summary: what was read, as a table: see `rgunit_tf.data.summary`.
     """
 
     train: Split
@@ -166,6 +167,7 @@ class Dataset:
     retrieval: Split
     schema: AttributeSchema
     crop: int = 0
+    summary: str = ""
 
     @functools.cached_property
     def fingerprint(self) -> str:

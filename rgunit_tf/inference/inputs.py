@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -45,11 +46,12 @@ def find_pictures(values: Sequence[str], *outputs: str | os.PathLike) -> list[Pi
     paths = [pathlib.Path(value).expanduser() for value in split_list(values)]
     made = [pathlib.Path(os.path.abspath(output)) for output in outputs]
     found: dict[str, pathlib.Path] = {}
+    others: Counter[str] = Counter()
     for path in paths:
         if path.is_dir():
             top = pathlib.Path(os.path.abspath(path))
             inside = [place for place in made if top in place.parents]
-            for name in folder.image_names(path):
+            for name in folder.image_names(path, others=others):
                 if not any((top / name).is_relative_to(place) for place in inside):
                     found[str(top / name)] = path / name
         elif path.exists():
@@ -58,7 +60,7 @@ def find_pictures(values: Sequence[str], *outputs: str | os.PathLike) -> list[Pi
             raise UserError(f"--input={path}: no such file or folder; give another")
     if not found:
         raise UserError(
-            f"--input={','.join(map(str, paths))}: no picture ({', '.join(folder.SUFFIXES)}) in it; give another folder"
+            f"--input={','.join(map(str, paths))}: {folder.none_found(others, 'picture')} in it; give another folder"
         )
     base = _base(paths)
     return [Picture(path, os.path.relpath(place, base).replace(os.sep, "/")) for place, path in sorted(found.items())]
