@@ -73,7 +73,8 @@ SETTINGS: dict[str, dict[str, Setting]] = {
         "flip": Setting(True, "mirror training images at random"),
         "crop": Setting(
             178,
-            "centre crop of CelebA's 178x218 images before resizing, pixels; 0: the largest square",
+            "centre crop of CelebA's 178x218 images before resizing, pixels, and of others the same share; 0: the "
+            "largest square",
             low=0,
             high=1 << 16,
         ),

@@ -77,17 +77,17 @@ def assemble(records: Records, image_size: int, options: dict[str, Any]) -> Data
     if retrieval is not train:
         table += f"\n  retrieval: {len(retrieval)} images, data.retrieval_source={printable(wanted)}"
     held_out = (split(parts[name]) for name in ("validation", "test"))
-    return Dataset(train, *held_out, retrieval, records.schema, records.crop, table)
+    return Dataset(train, *held_out, retrieval, records.schema, records.crop, records.crop_share, table)
 
 
 def _stores(records: Records, image_size: int, margin: float, memory: int) -> tuple[ImageStore, ImageStore | None]:
     """The images as they are and, if training crops from larger ones, those."""
     larger = round(image_size * (1.0 + margin))
     if larger <= image_size:
-        return ImageStore(records.reader, image_size, records.crop, memory), None
+        return ImageStore(records.reader, image_size, records.crop_share, memory), None
     share = image_size**2 / (image_size**2 + larger**2)
-    plain = ImageStore(records.reader, image_size, records.crop, int(memory * share))
-    return plain, ImageStore(records.reader, larger, records.crop, int(memory * (1.0 - share)))
+    plain = ImageStore(records.reader, image_size, records.crop_share, int(memory * share))
+    return plain, ImageStore(records.reader, larger, records.crop_share, int(memory * (1.0 - share)))
 
 
 def _warn_of_missing(train: Split) -> None:
@@ -100,10 +100,10 @@ def _warn_of_missing(train: Split) -> None:
 def _unlabelled(root: str, train: Split, memory: int) -> Split:
     """Images of any folder, prepared or not; their ids start with `retrieval/` so that they differ from `train`'s."""
     if os.path.exists(os.path.join(root, tfrecord.MANIFEST)):
-        reader, crop = tfrecord.retrieval_images(root)
+        reader, share = tfrecord.retrieval_images(root)
     else:
-        reader, crop = folder.unlabelled_reader(root), 0
-    store = ImageStore(reader, train.image_size, crop, memory)
+        reader, share = folder.unlabelled_reader(root), 1.0
+    store = ImageStore(reader, train.image_size, share, memory)
     rows = np.flatnonzero(store.readable)
     ids = np.array([f"retrieval/{reader.relative_name(row)}" for row in rows], np.str_)
     return Split(store, rows, ids, train.schema)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rgunit_tf.data import partition as partitions
-from rgunit_tf.data.records import TRAIN, UNLABELED, FileReader, Records
+from rgunit_tf.data.records import TRAIN, UNLABELED, FileReader, Records, share_of
 from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.errors import UserError
 from rgunit_tf.names import printable, to_text
@@ -43,7 +43,7 @@ def load_records(
       root: folder of the three.
       attributes: columns that define the domains; the other columns become content labels.
       groups: attributes that exclude each other.
-      crop: centre crop before resizing, pixels; 0: the largest square.
+      crop: see `records.Records`.
       test_images: seeded random test images where the partition is missing.
       validation_fraction: share of the training images for validation where the partition has none.
       seed: of these choices.
@@ -84,6 +84,7 @@ def load_records(
         values[:, others].astype(np.float32) if others else None,
         tuple(columns[column] for column in others),
         crop,
+        share_of(crop),
         left_out=tuple(left_out),
     )
 

@@ -68,7 +68,7 @@ def counted(others: Mapping[str, int]) -> str:
     return ", ".join(said)
 
 
-def decode(encoded: bytes, size: int, crop: int = 0) -> np.ndarray:
+def decode(encoded: bytes, size: int, crop_share: float = 1.0) -> np.ndarray:
     """Decodes, turns upright, crops the centre square and resizes with antialiasing.
 
     Greyscale, palette, CMYK and 16-bit images become 8-bit RGB; transparent pixels become white.
@@ -76,7 +76,7 @@ def decode(encoded: bytes, size: int, crop: int = 0) -> np.ndarray:
     Args:
       encoded: a JPEG, PNG or another format that Pillow reads.
       size: side of the result, pixels.
-      crop: side of the centre crop; 0, or more than the shorter side: the largest square.
+      crop_share: side of the centre crop as a share of the shorter side; 1: the largest square.
 
     Returns:
       uint8 [size, size, 3].
@@ -91,9 +91,7 @@ def decode(encoded: bytes, size: int, crop: int = 0) -> np.ndarray:
                 raise UnreadableImageError(f"{image.format} is a drawing, not an image")
             if width * height > MAX_PIXELS:
                 raise UnreadableImageError(f"{width}x{height} pixels are more than {MAX_PIXELS}")
-            side = min(width, height)
-            if 0 < crop < side:
-                side = crop
+            side = max(round(min(width, height) * crop_share), 1)
             shrink = _draft(image, side, size)
             if image.getexif().get(ExifTags.Base.Orientation, 1) >= 5:
                 width, height = height, width
@@ -152,7 +150,7 @@ def threads() -> int:
 
 
 def decode_rows(
-    reader: Reader, rows: Iterable[int], size: int, crop: int = 0, pool: futures.Executor | None = None
+    reader: Reader, rows: Iterable[int], size: int, crop_share: float = 1.0, pool: futures.Executor | None = None
 ) -> tuple[np.ndarray, dict[int, str]]:
     """Decodes many images in a pool of threads; the result does not depend on how many.
 
@@ -160,7 +158,7 @@ def decode_rows(
       reader: where the encoded images are.
       rows: rows of it, n of them.
       size: side of the result, pixels.
-      crop: see `decode`.
+      crop_share: see `decode`.
       pool: threads to use; None: a pool for this call.
 
     Returns:
@@ -175,7 +173,7 @@ def decode_rows(
         for position in range(start, min(start + chunk, len(rows))):
             row = int(rows[position])
             try:
-                images[position] = decode(reader.read(row), size, crop)
+                images[position] = decode(reader.read(row), size, crop_share)
             except (OSError, UnreadableImageError) as error:
                 unreadable[row] = str(error)
 

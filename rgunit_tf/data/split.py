@@ -157,7 +157,8 @@ class Dataset:
       test: labelled test images.
       retrieval: images the gallery is made of; `train` unless a larger, unlabelled source is asked for.
       schema: the attributes that define the domains.
-      crop: centre crop before resizing, pixels; 0: the largest square.
+      crop: part of the fingerprint: the centre crop in pixels of a picture of CelebA's size; 0: the largest square.
+      crop_share: side of the centre crop before resizing as a share of a picture's shorter side.
       summary: what was read, as a table: see `rgunit_tf.data.summary`.
     """
 
@@ -167,6 +168,7 @@ class Dataset:
     retrieval: Split
     schema: AttributeSchema
     crop: int = 0
+    crop_share: float = 1.0
     summary: str = ""
 
     @functools.cached_property

@@ -56,10 +56,8 @@ def read_square(encoded: bytes, size: int, fit: str = "crop", crop_share: float 
     width, height = _upright_size(encoded)
     if fit == "pad":
         return _padded(upright(encoded), size)
-    side = min(width, height)
-    if crop_share < 1.0:
-        side = max(round(side * crop_share), 1)
-    square = decoding.decode(encoded, size, 0 if crop_share >= 1.0 else side)
+    side = max(round(min(width, height) * crop_share), 1)
+    square = decoding.decode(encoded, size, crop_share)
     left, upper = (width - side) // 2, (height - side) // 2
     return square, Frame((width, height), (left, upper, left + side, upper + side), (0, 0, size, size))
 
