@@ -66,6 +66,23 @@ def from_config(data: Mapping[str, Any]) -> Dataset:
     return assemble(records_of(settings), settings["image_size"], settings)
 
 
+def check_root(data: Mapping[str, Any]) -> None:
+    """Says at once, before anything is loaded or read, that there are no data.
+
+    Raises:
+      UserError: `data.root` is empty or no folder, where the source needs one.
+    """
+    root = os.path.expanduser(data["root"])
+    if data["source"] == "avatars":
+        return
+    if not root:
+        raise UserError(
+            f"data.root is empty; give the folder of the {data['source']} data: --config.data.root=path/to/it"
+        )
+    if not os.path.isdir(root):
+        raise UserError(f"--config.data.root={data['root']}: no such folder; give that of the {data['source']} data")
+
+
 def records_of(data: Mapping[str, Any]) -> Records:
     """What the source that the config group `data` describes knows of its images; avatars are drawn if need be."""
     from rgunit_tf.data.crop import crop_share

@@ -15,7 +15,7 @@ from rgunit_tf.data.split import Dataset
 from rgunit_tf.distribution import chief_first, make_strategy
 from rgunit_tf.errors import UserError
 from rgunit_tf.retrieval.gallery import Gallery
-from rgunit_tf.runs import architecture, contents, finished, fitting
+from rgunit_tf.runs import architecture, contents, finished, fitting, initial
 from rgunit_tf.runs.workdir import Workdir
 from rgunit_tf.stages import precision
 from rgunit_tf.stages.retrieval import RetrievalModel
@@ -77,11 +77,8 @@ def train_stage(workdir: Workdir, name: str, dataset: Dataset) -> None:
 
 
 def _build(workdir: Workdir, name: str, dataset: Dataset, gallery: Gallery | None) -> Any:
-    """The compiled model of a stage, with fresh weights where it does not start from those of another stage."""
+    """The compiled model of a stage, with fresh weights where it starts from none of another stage or run."""
     config = workdir.config
-    execution = {"steps_per_execution": config.train.steps_per_execution}
-    if name != "guided":
-        execution["jit_compile"] = config.train.jit_compile
     if name == "translation":
         model = TranslationModel(
             dataset.schema,
@@ -89,15 +86,20 @@ def _build(workdir: Workdir, name: str, dataset: Dataset, gallery: Gallery | Non
             config.train.seed,
             **architecture.resolved(config.model, dataset.train),
         )
-        model.compile(config.translation, config.loss, **execution)
     elif name == "retrieval":
         chosen = {key: config.retrieval[key] for key in RetrievalModel.ARCHITECTURE}
         model = RetrievalModel(finished.load(workdir, "translation"), config.train.seed, **chosen)
-        model.compile(config.retrieval, **execution)
     else:
         chosen = ("neighbors", "mode", "content_cache_mb", "content_cache_dtype", "initial_share")
         model = finished.guided(workdir, gallery, **{key: config.guided[key] for key in chosen})
         if model.neighbors and cluster.is_chief():
             contents.write(workdir, model.contents_of)
-        model.compile(config.guided, config.loss, **execution)
+    if workdir.origin and not workdir.stage_has_begun(name):
+        # Before the optimisers, which keep averages of the weights, are made.
+        initial.start_from(model, Workdir(workdir.origin))
+    execution = {"steps_per_execution": config.train.steps_per_execution}
+    if name != "guided":
+        execution["jit_compile"] = config.train.jit_compile
+    losses = () if name == "retrieval" else (config.loss,)
+    model.compile(config[name], *losses, **execution)
     return model
