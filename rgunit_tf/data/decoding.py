@@ -10,13 +10,15 @@ import contextlib
 import functools
 import io
 import os
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from concurrent import futures
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from rgunit_tf.data.records import Reader
+from rgunit_tf.names import printable
 
 # Part of the key of decoded caches: raise it whenever the pixels that `decode` returns change.
 VERSION = 1
@@ -27,6 +29,10 @@ _PROGRAMS = ("EPS", "WMF")
 # Pillow knows these when it sees them, and that is all.
 _OPAQUE = ("BUFR", "GRIB", "HDF5", "IPTC", "MPEG")
 _UNREAD = (".ai", ".arw", ".avif", ".cr2", ".cr3", ".dng", ".eps", ".heic", ".heif", ".hif", ".jxl", ".nef", ".svg")
+_HEIF = (".heic", ".heif", ".hif")
+_HEIF_MARKS = (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypmif1", b"ftypmsf1")
+# Endings and files that are named in a message, one by one.
+_ENDINGS, _NAMED = 5, 10
 _CHUNK = 32
 
 with contextlib.suppress(ImportError):
@@ -49,23 +55,37 @@ def endings() -> frozenset[str]:
     )
 
 
+def ending_of(name: str) -> str:
+    """`.jpg` of `A.JPG`; empty where there is none."""
+    return os.path.splitext(name)[1].lower()
+
+
 def is_picture(name: str) -> bool:
     """Whether a file's ending is of a kind that is read."""
-    return os.path.splitext(name)[1].lower() in endings()
+    return ending_of(name) in endings()
 
 
-def is_unread_picture(ending: str) -> bool:
-    """Whether an ending is that of pictures, though of a kind that is not read here."""
-    return ending in _UNREAD and ending not in endings()
+def is_unread_picture(name: str) -> bool:
+    """Whether a file's ending is that of pictures, though of a kind that is not read here."""
+    return ending_of(name) in _UNREAD and not is_picture(name)
 
 
-def counted(others: Mapping[str, int]) -> str:
+def counted(names: Iterable[str]) -> str:
     """Files that are not read, by their ending, in words: `9 .heic (pip install pillow-heif reads them), 2 .txt`."""
     said = []
-    for ending, count in sorted(others.items(), key=lambda item: (-item[1], item[0])):
-        heif = ending in (".heic", ".heif", ".hif") and ending not in endings()
-        said.append(f"{count} {ending or 'without ending'}{' (pip install pillow-heif reads them)' if heif else ''}")
-    return ", ".join(said)
+    numbers = Counter(ending_of(name) for name in names)
+    for ending, count in sorted(numbers.items(), key=lambda item: (-item[1], item[0])):
+        heif = ending in _HEIF and ending not in endings()
+        shown = printable(ending) or "without ending"
+        said.append(f"{count} {shown}{' (pip install pillow-heif reads them)' if heif else ''}")
+    more = f" and {len(said) - _ENDINGS} other endings" if len(said) > _ENDINGS else ""
+    return ", ".join(said[:_ENDINGS]) + more
+
+
+def listed(unreadable: Sequence[tuple[str, str]]) -> str:
+    """The first ten (name, reason) of images that cannot be read, on one line."""
+    named = "; ".join(f"{printable(name)} ({reason})" for name, reason in unreadable[:_NAMED])
+    return named + (f"; and {len(unreadable) - _NAMED} more" if len(unreadable) > _NAMED else "")
 
 
 def decode(encoded: bytes, size: int, crop_share: float = 1.0) -> np.ndarray:
@@ -104,10 +124,17 @@ def decode(encoded: bytes, size: int, crop_share: float = 1.0) -> np.ndarray:
         raise
     except UnidentifiedImageError as error:
         # Pillow's own words name an object in memory.
-        raise UnreadableImageError("no image of a known kind" if encoded else "the file is empty") from error
+        raise UnreadableImageError(_unknown(encoded)) from error
     except Exception as error:
         # On damaged files Pillow's plugins raise nearly everything that there is.
         raise UnreadableImageError(f"{type(error).__name__}: {error}") from error
+
+
+def _unknown(encoded: bytes) -> str:
+    """What bytes are that no plugin of Pillow's takes."""
+    if encoded[4:12] in _HEIF_MARKS:
+        return "a HEIC image; pip install pillow-heif to read it"
+    return "no image of a known kind" if encoded else "the file is empty"
 
 
 def _draft(image: Image.Image, side: int, size: int) -> int:

@@ -11,7 +11,7 @@ import dataclasses
 import os
 import pathlib
 import re
-from collections import Counter
+from collections.abc import Sequence
 from typing import NoReturn
 
 import numpy as np
@@ -45,7 +45,7 @@ class FolderReader(FileReader):
 
 
 def image_names(
-    root: str | os.PathLike, seen: set[tuple[int, int]] | None = None, others: Counter[str] | None = None
+    root: str | os.PathLike, seen: set[tuple[int, int]] | None = None, others: list[str] | None = None
 ) -> list[str]:
     """Relative paths of the images below `root`, sorted.
 
@@ -54,7 +54,7 @@ def image_names(
     Args:
       root: where to look.
       seen: filled with the device and inode of each folder that was read.
-      others: counts the files that are passed over, by ending.
+      others: filled with the relative paths of the files that are passed over.
 
     Raises:
       UserError: a folder cannot be read.
@@ -62,7 +62,7 @@ def image_names(
     root = os.fspath(root)
     names: list[str] = []
     seen = set() if seen is None else seen
-    others = Counter() if others is None else others
+    others = [] if others is None else others
     for folder, folders, files in os.walk(root, followlinks=True, onerror=_unreadable_folder):
         found = os.stat(folder)
         if (found.st_dev, found.st_ino) in seen:
@@ -77,7 +77,7 @@ def image_names(
             if decoding.is_picture(name):
                 names.append(os.path.relpath(path, root))
             else:
-                others[os.path.splitext(name)[1].lower()] += 1
+                others.append(os.path.relpath(path, root))
     return sorted(names)
 
 
@@ -87,7 +87,7 @@ def _unreadable_folder(error: OSError) -> NoReturn:
     )
 
 
-def none_found(others: Counter[str], what: str = "image") -> str:
+def none_found(others: Sequence[str], what: str = "image") -> str:
     """That a folder has no image, and what it has instead."""
     return f"no {what} ({_KINDS})" + (f" but {decoding.counted(others)}" if others else "")
 
@@ -100,7 +100,7 @@ def unlabelled_reader(root: str | os.PathLike) -> FolderReader:
     """
     if not os.path.isdir(root):
         raise UserError(f"data.retrieval_source={root}: no such folder; give `train`, `all` or a folder of images")
-    others: Counter[str] = Counter()
+    others: list[str] = []
     names = image_names(root, others=others)
     if not names:
         raise UserError(f"data.retrieval_source={root}: {none_found(others)} in this folder; give another")
@@ -155,10 +155,10 @@ def load_records(
     labels: list[int] = []
     part_of: list[int] = []
     owners: dict[tuple[int, int], str] = {}
-    others: Counter[str] = Counter()
+    others: list[str] = []
     for folder, (part, domain) in layout.folders.items():
         seen: set[tuple[int, int]] = set()
-        here: Counter[str] = Counter()
+        here: list[str] = []
         found = image_names(root / folder, seen, here)
         for owner in (owners.setdefault(place, domain) for place in seen):
             if owner != domain:
@@ -258,7 +258,7 @@ def _check_domains(root: pathlib.Path, layout: _Layout) -> None:
             raise UserError(f"{where / name}: a domain may not be named like a part of the data; rename it")
 
 
-def _left_out(layout: _Layout, others: Counter[str]) -> tuple[str, ...]:
+def _left_out(layout: _Layout, others: Sequence[str]) -> tuple[str, ...]:
     """What lies in the root and is not read, a line each."""
     said = []
     if layout.left_out:
@@ -273,5 +273,5 @@ def _left_out(layout: _Layout, others: Counter[str]) -> tuple[str, ...]:
     if beside:
         said.append(f"{beside} pictures beside the domains' folders: of no domain")
     if others:
-        said.append(f"{sum(others.values())} files that are not read as pictures: {decoding.counted(others)}")
+        said.append(f"{len(others)} files that are not read as pictures: {decoding.counted(others)}")
     return tuple(said)

@@ -17,7 +17,6 @@ from rgunit_tf.names import printable
 
 MAX_UNREADABLE = 0.01
 _CHECKED_AT_ONCE = 8192
-_NAMED = 10
 
 
 class ImageStore:
@@ -82,15 +81,13 @@ class ImageStore:
             return
         rows = sorted(unreadable)
         self.readable[rows] = False
-        first = rows[0]
+        named = decoding.listed([(self.reader.name(row), unreadable[row]) for row in rows])
         if len(rows) > MAX_UNREADABLE * len(self.reader):
             raise UserError(
-                f"{printable(self.reader.name(first))}: not a readable image ({unreadable[first]}); {len(rows)} of "
-                f"{len(self.reader)} images are not; replace or remove them"
+                f"{len(rows)} of {len(self.reader)} images cannot be read, more than {MAX_UNREADABLE:.0%}: {named}; "
+                "replace or remove them"
             )
-        named = "; ".join(f"{printable(self.reader.name(row))} ({unreadable[row]})" for row in rows[:_NAMED])
-        more = f"; and {len(rows) - _NAMED} more" if len(rows) > _NAMED else ""
-        logging.warning("Skipping %d unreadable images: %s%s", len(rows), named, more)
+        logging.warning("Skipping %d unreadable images: %s", len(rows), named)
 
     def images(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
         """Images of `rows` [n]: uint8 [n, size, size, 3].

@@ -16,6 +16,8 @@ from rgunit_tf.inference.request import Request
 _FORMATS = {
     ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
     ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".jpe": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".jfif": ("JPEG", {"quality": 95, "subsampling": 0}),
     ".png": ("PNG", {}),
     ".webp": ("WEBP", {"quality": 95}),
     ".bmp": ("BMP", {}),

@@ -44,7 +44,7 @@ def test_more_than_a_hundredth_stops(files, memory):
     root, names = files
     (root / "9.png").write_bytes((root / "9.png").read_bytes()[:70])
     (root / "7.png").unlink()
-    with pytest.raises(UserError, match=r"7.png: not a readable image .*; 2 of 120 images are not; replace"):
+    with pytest.raises(UserError, match=r"2 of 120 images cannot be read, .*: .*7\.png .*; .*9\.png .*; repl"):
         ImageStore(FileReader(root, names), 8, memory=memory)
 
 
