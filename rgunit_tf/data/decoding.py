@@ -149,6 +149,11 @@ def _draft(image: Image.Image, side: int, size: int) -> int:
     return max(round(width / image.size[0]), 1)
 
 
+def has_alpha(image: Image.Image) -> bool:
+    """Whether parts of a picture may be transparent."""
+    return image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
+
+
 def to_rgb(image: Image.Image) -> Image.Image:
     """A picture of any mode as RGB: 16-bit values scaled, transparency laid over white."""
     if image.mode == "RGB" and "transparency" not in image.info:
@@ -156,7 +161,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         # Pillow clips 16-bit values at 255 instead of scaling them.
         return Image.fromarray(np.clip(np.asarray(image) >> 8, 0, 255).astype(np.uint8)).convert("RGB")
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+    if has_alpha(image):
         layered = image.convert("RGBA")
         white = Image.new("RGBA", layered.size, "white")
         return Image.alpha_composite(white, layered).convert("RGB")
