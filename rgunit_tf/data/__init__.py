@@ -30,8 +30,8 @@ def load(source: str, root: str | os.PathLike | None = None, image_size: int = 1
       root: folder of the images; `avatars` has a default in the user's cache folder.
       image_size: S, side of the square images in pixels.
       **options: the other settings of config group `data` (see `rgunit_tf.config.SETTINGS`): attributes, groups,
-        num_images, test_images, validation_fraction, fraction, retrieval_source, flip, crop, resize_margin, cache_mb,
-        seed.
+        missing, num_images, test_images, validation_fraction, fraction, retrieval_source, balance, flip, crop,
+        resize_margin, cache_mb, seed.
 
     Returns:
       The splits train, validation, test and retrieval, and the schema of their labels.
@@ -103,6 +103,7 @@ def _records(settings: dict[str, Any]) -> Records:
         from rgunit_tf.data import celeba
 
         crop = settings["crop"] * (avatar_width(settings["image_size"]) if source == "avatars" else 178) // 178
+        chances["missing"] = settings["missing"]
         return celeba.load_records(root, settings["attributes"], settings["groups"], crop, **chances)
     if source == "folder":
         from rgunit_tf.data import folder
