@@ -42,7 +42,7 @@ def main(argv: list[str]) -> None:
     from tqdm import tqdm
 
     from rgunit_tf import data
-    from rgunit_tf.data import decoding, prepare
+    from rgunit_tf.data import decoding, prepare, summary
 
     started = time.monotonic()
     settings = dict(_CONFIG.value.data)
@@ -66,6 +66,7 @@ def main(argv: list[str]) -> None:
     skipped = len(prepare.unreadable(manifest))
     said += f"; {skipped} unreadable skipped, see {output / 'dataset.json'}" if skipped else ""
     more = "" if retrieval is None else f" --config.data.retrieval_source={output}"
+    print(summary.table(records, summary.parts_of(records), settings, []))
     print(f"{said}; train with --config.data.source=tfrecord --config.data.root={output}{more}")
 
 

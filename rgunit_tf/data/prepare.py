@@ -78,6 +78,7 @@ def write_tfrecord(
             "content_names": list(records.content_names),
             "crop": records.crop,
             "crop_share": records.crop_share,
+            "left_out": list(records.left_out),
             "splits": written,
         }
         atomic.write_json(output / tfrecord.MANIFEST, manifest)

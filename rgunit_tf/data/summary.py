@@ -9,13 +9,19 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from rgunit_tf.data.records import Reader, Records
+from rgunit_tf.data.records import TEST, TRAIN, VALIDATION, Reader, Records
 from rgunit_tf.names import printable
 
 UNEVEN = 3.0
 """How many times the images of the smallest domain the largest one has before that is worth a remedy."""
 _SAMPLE = 64
 _CELEBA = (178, 218)
+
+
+def parts_of(records: Records) -> dict[str, np.ndarray]:
+    """The rows of each part, by its name."""
+    named = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
+    return {name: np.flatnonzero(records.partition == part) for name, part in named.items()}
 
 
 def table(records: Records, parts: Mapping[str, np.ndarray], settings: Mapping[str, Any], notes: Sequence[str]) -> str:

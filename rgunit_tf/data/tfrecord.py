@@ -115,7 +115,14 @@ def load_records(root: str | os.PathLike) -> Records:
         matrix([row.content_label for row in rows], len(content_names)) if content_names else None,
         content_names,
         int(manifest["crop"]),
+        left_out=(*manifest.get("left_out", ()), *_unreadable(manifest)),
     )
+
+
+def _unreadable(manifest: dict[str, Any]) -> list[str]:
+    """What was left out when the records were written, since it could not be read."""
+    count = sum(len(entry["unreadable"]) for entries in manifest["splits"].values() for entry in entries)
+    return [f"{count} images that could not be read when the records were written, see {MANIFEST}"] if count else []
 
 
 def retrieval_images(root: str | os.PathLike) -> tuple[RecordReader, float]:
