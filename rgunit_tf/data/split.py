@@ -58,6 +58,10 @@ class Split:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def __repr__(self) -> str:
+        labels = f"labelled by {', '.join(self.schema.names)}" if self.labels is not None else "not labelled"
+        return f"<Split of {len(self)} images, {self.image_size} px, {labels}>"
+
     @property
     def image_size(self) -> int:
         """S, the side of the images in pixels."""
