@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
+from rgunit_tf import progress
 from rgunit_tf.cli import launcher
 from rgunit_tf.cli.flags import Flags
 from rgunit_tf.errors import UserError
@@ -102,15 +103,12 @@ def _job(
     pictures = find_pictures(_INPUT.value, places.folder, places.sheet, others=others)
     square = None if reference is None else read_reference(reference, description, _FIT.value)
 
-    from tqdm import tqdm
-
     from rgunit_tf.inference.model import load
     from rgunit_tf.inference.retrieval_job import RetrievalJob
 
     model = load(description)
     job = RetrievalJob(model, pictures, places, changes, square, _TOP.value, _FIT.value, _BATCH_SIZE.value)
-    # Without a terminal there is no bar.
-    with tqdm(total=len(pictures), unit="picture", desc="retrieve", disable=None) as bar:
+    with progress.bar(len(pictures), "picture", "retrieve") as bar:
         job.run(bar.update)
     return job
 

@@ -53,7 +53,7 @@ def main(argv: list[str]) -> None:
         if reads:
             data.check_root(config.data)
         from rgunit_tf.runs import exports, initial
-        from rgunit_tf.runs.training import configure, train_stage
+        from rgunit_tf.runs.training import configure, in_use, train_stage
 
         origin = _INIT_FROM.value or ""
         if origin:
@@ -61,6 +61,8 @@ def main(argv: list[str]) -> None:
             initial.check(Workdir(origin))
         configure(config)
         dataset = None
+        if reads and cluster.is_chief():
+            print(f"train: {in_use(config)}", flush=True)
         if reads:
             dataset = data.from_config(config.data)
             print(dataset.summary, flush=True)
@@ -72,8 +74,24 @@ def main(argv: list[str]) -> None:
                 train_stage(workdir, stage, dataset)
             if cluster.is_chief() and not exports.is_current(workdir, stage):
                 exports.export_stage(workdir, stage)
-        if _REPORT.value and cluster.is_chief():
-            _report(workdir)
+        if cluster.is_chief():
+            if _REPORT.value:
+                _report(workdir)
+            attributes = dataset.schema.names if dataset else tuple(config.data.attributes)
+            print("\n".join(_next(workdir, wanted[-1], attributes[0])))
+
+
+def _next(workdir: Workdir, last: str, attribute: str) -> list[str]:
+    """Where the results are, and what to do with them."""
+    made = next(stage for stage in ("guided", "translation") if workdir.stage(stage).exists())
+    page = workdir.path / "evaluation" / "report.html"
+    command = "translate" if last != "retrieval" else "retrieve"
+    return [
+        f"train: pictures are in {workdir.stage(made) / 'samples'}"
+        + (f", the report is {page}" if page.exists() else ""),
+        f"next: bin/{command} --model={workdir.path} --input=photos --to={attribute} --output=out",
+        f"      bin/demo --model={workdir.path}",
+    ]
 
 
 def _report(workdir: Workdir) -> None:

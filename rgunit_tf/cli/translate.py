@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
+from rgunit_tf import progress
 from rgunit_tf.cli import launcher
 from rgunit_tf.cli.flags import Flags
 from rgunit_tf.errors import UserError
@@ -134,13 +135,10 @@ def _request() -> Request:
 
 
 def _run(job: TranslationJob, description: Description) -> Outcome:
-    from tqdm import tqdm
-
     from rgunit_tf.inference.model import load
 
     model = load(description)
-    # Without a terminal there is no bar.
-    with tqdm(total=len(job.pictures), unit="picture", desc="translate", disable=None) as bar:
+    with progress.bar(len(job.pictures), "picture", "translate") as bar:
         return job.run(model, bar.update)
 
 

@@ -63,7 +63,7 @@ class Gallery(tf.Module):
             raise UserError(f"gallery: {index.size} embeddings, but {self.ids.shape} ids; give one id an image")
         if images is not None and (images.dtype != "uint8" or images.shape[0] != index.size or len(images.shape) != 4):
             raise UserError(
-                f"gallery: images must be uint8 of shape [{index.size}, H, W, 3], not {images.dtype} {list(images.shape)}"
+                f"gallery: images must be uint8 [{index.size}, H, W, 3], not {images.dtype} {list(images.shape)}"
             )
         self._ids = Ids(self.ids)
         # A large set of images has no place but the CPU's memory.

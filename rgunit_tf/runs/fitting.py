@@ -33,7 +33,7 @@ SHOWN = {
     "retrieval": ("triplet_loss", "satisfied"),
     "guided": ("generator_loss", "discriminator_loss", "cycle", "domain_g"),
 }
-"""Terms beside the progress bar."""
+"""Terms that are shown with the progress."""
 
 
 def fit(workdir: Workdir, name: str, model: Any, dataset: Dataset) -> None:
@@ -98,7 +98,8 @@ def _records(
 ) -> tuple[Samples | None, list[tf.keras.callbacks.Callback]]:
     """The grids of samples, if the stage makes pictures, and all callbacks that record the training."""
     config, directory = workdir.config, workdir.stage(model.name)
-    progress = Progress(config[model.name].steps, SHOWN[model.name])
+    settings = config[model.name]
+    progress = Progress(settings.steps, settings.batch_size, SHOWN[model.name])
     stack.callback(progress.close)
     callbacks = [History(directory / "history.csv"), progress]
     events = None

@@ -42,6 +42,17 @@ def configure(config: ml_collections.ConfigDict) -> None:
         make_strategy(config.train.strategy)
 
 
+def in_use(config: ml_collections.ConfigDict) -> str:
+    """What a training computes with, in a line; after `configure`."""
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    kind = f"{len(devices)} {devices[0].device_type}" + ("s" if len(devices) > 1 else "")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    kernels = "oneDNN's kernels" if os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "1" else "TensorFlow's kernels"
+    others = f", {cluster.workers()} workers" if cluster.workers() > 1 else ""
+    compiled = ", XLA" if config.train.jit_compile else ""
+    return f"{kind}{others}, {cores} cores, {config.train.precision}, {kernels}{compiled}, TensorFlow {tf.__version__}"
+
+
 def train_stage(workdir: Workdir, name: str, dataset: Dataset) -> None:
     """Trains a stage to its end, from its last checkpoint if it has one; the stages it needs must be finished.
 
