@@ -12,7 +12,7 @@ import tensorflow as tf
 from rgunit_tf import cluster
 from rgunit_tf.config import STAGES
 from rgunit_tf.data.split import Dataset
-from rgunit_tf.distribution import chief_first, make_strategy
+from rgunit_tf.distribution import barrier, chief_first, make_strategy
 from rgunit_tf.errors import UserError
 from rgunit_tf.retrieval.gallery import Gallery
 from rgunit_tf.runs import architecture, contents, finished, fitting, initial
@@ -45,12 +45,16 @@ def configure(config: ml_collections.ConfigDict) -> None:
 def in_use(config: ml_collections.ConfigDict) -> str:
     """What a training computes with, in a line; after `configure`."""
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
-    kind = f"{len(devices)} {devices[0].device_type}" + ("s" if len(devices) > 1 else "")
+    kind = _count(len(devices), devices[0].device_type)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     kernels = "oneDNN's kernels" if os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "1" else "TensorFlow's kernels"
-    others = f", {cluster.workers()} workers" if cluster.workers() > 1 else ""
+    others = f", {_count(cluster.workers(), 'worker')}" if cluster.workers() > 1 else ""
     compiled = ", XLA" if config.train.jit_compile else ""
-    return f"{kind}{others}, {cores} cores, {config.train.precision}, {kernels}{compiled}, TensorFlow {tf.__version__}"
+    return f"{kind}{others}, {_count(cores or 1, 'core')}, {config.train.precision}, {kernels}{compiled}, TensorFlow {tf.__version__}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number > 1 else ''}"
 
 
 def train_stage(workdir: Workdir, name: str, dataset: Dataset) -> None:
@@ -64,6 +68,7 @@ def train_stage(workdir: Workdir, name: str, dataset: Dataset) -> None:
     Raises:
       UserError: a stage it needs is missing or damaged, no checkpoint of it is whole, or the data have changed.
     """
+    barrier()  # what the chief has written is read by all
     config = workdir.config
     workdir.claim_data(dataset.fingerprint)
     later = [stage for stage in STAGES[STAGES.index(name) + 1 :] if stage in workdir.finished_stages()]

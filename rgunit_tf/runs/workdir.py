@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import pathlib
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -258,8 +259,11 @@ class Workdir:
         return self.path / name
 
     def steps_of(self, name: str) -> int:
-        """Steps that a finished stage was trained for."""
-        return int(json.loads((self.stage(name) / "final" / "stage.json").read_text(encoding="utf-8")).get("steps", 0))
+        """Steps that a finished stage was trained for; of one that is damaged, more than any: its loading names it."""
+        try:
+            return int(json.loads((self.stage(name) / "final" / "stage.json").read_text(encoding="utf-8"))["steps"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return sys.maxsize
 
     def is_complete(self, name: str, config: ml_collections.ConfigDict) -> bool:
         """Whether a stage is trained to the last step that a config asks for."""

@@ -190,6 +190,14 @@ def test_a_finished_stage_may_be_trained_on(workdir):
         workdir.claim(config, DATA)
 
 
+@pytest.mark.parametrize("content", [b'{"format"', b"[]", b'{"format": 99}', b'{"steps": "many"}', b"\xff"])
+def test_a_damaged_stage_is_not_trained_again(workdir, content):
+    """Its loading says what is wrong with it."""
+    finish(workdir, "translation", 100_000)
+    (workdir.stage("translation") / "final/stage.json").write_bytes(content)
+    assert workdir.is_complete("translation", settings.default_config())
+
+
 def test_a_stage_that_others_were_trained_from_stays(workdir):
     finish(workdir, "translation", 100_000)
     finish(workdir, "retrieval", 10_000)
