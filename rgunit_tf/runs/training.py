@@ -50,7 +50,8 @@ def in_use(config: ml_collections.ConfigDict) -> str:
     kernels = "oneDNN's kernels" if os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "1" else "TensorFlow's kernels"
     others = f", {_count(cluster.workers(), 'worker')}" if cluster.workers() > 1 else ""
     compiled = ", XLA" if config.train.jit_compile else ""
-    return f"{kind}{others}, {_count(cores or 1, 'core')}, {config.train.precision}, {kernels}{compiled}, TensorFlow {tf.__version__}"
+    used = [kind + others, _count(cores or 1, "core"), config.train.precision, kernels + compiled]
+    return ", ".join([*used, f"TensorFlow {tf.__version__}"])
 
 
 def _count(number: int, what: str) -> str:
