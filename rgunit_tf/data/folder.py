@@ -205,11 +205,13 @@ def _layout(root: pathlib.Path) -> _Layout:
             twin = next(other for other, its in parts.items() if its == part)
             if twin != name:
                 raise UserError(f"{root}: {twin}/ and {name}/ both exist; keep one of them")
-        ordered = sorted(parts, key=parts.get)
+        _check_same(root, {name: _folders(root / name) for name in sorted(parts, key=parts.get)})
+        # In the order of their names, which is that of the rows.
         folders = {
-            os.path.join(name, domain): (parts[name], domain) for name in ordered for domain in _folders(root / name)
+            os.path.join(name, domain): (part, domain)
+            for name, part in parts.items()
+            for domain in _folders(root / name)
         }
-        _check_same(root, {name: _folders(root / name) for name in ordered})
         return _Layout(root, folders, [name for name in names if name not in parts])
     if parts:
         raise UserError(

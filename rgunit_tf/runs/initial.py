@@ -40,6 +40,8 @@ def start_from(model: Any, origin: Workdir) -> None:
       UserError: the other run's networks are built otherwise, or its files are damaged.
     """
     name = model.name
+    if name == "translation":
+        check(origin)
     if name not in origin.finished_stages():
         logging.info("%s: starts anew; %s has not finished that stage", name, origin.path)
         return
