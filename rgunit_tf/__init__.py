@@ -7,6 +7,8 @@
     gallery = rg.Gallery.build(retrieval, data.train)
     guided = rg.GuidedModel(translation, retrieval, gallery, neighbors=3)
 
+    rg.load("runs/avatars").translate(images, "Blond_Hair").images      # a run or an export
+
 Names are imported when they are first used: `import rgunit_tf` itself loads neither TensorFlow nor NumPy.
 """
 
@@ -33,6 +35,7 @@ __all__ = [
     "domains",
     "evaluation",
     "inference",
+    "load",
     "losses",
     "models",
     "retrieval",
@@ -51,6 +54,7 @@ _HOMES = {
     "TranslationModel": "stages.translation",
     "UserError": "errors",
     "default_config": "config",
+    "load": "inference.model",
 }
 
 if TYPE_CHECKING:
@@ -58,6 +62,7 @@ if TYPE_CHECKING:
     from rgunit_tf.config import default_config
     from rgunit_tf.domains import AttributeSchema
     from rgunit_tf.errors import UserError
+    from rgunit_tf.inference.model import load
     from rgunit_tf.retrieval.exact_index import ExactIndex
     from rgunit_tf.retrieval.gallery import Gallery
     from rgunit_tf.retrieval.scann_index import ScannIndex

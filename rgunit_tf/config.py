@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import types
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import ml_collections
 
@@ -49,6 +49,11 @@ SETTINGS: dict[str, dict[str, Setting]] = {
     "data": {
         "source": Setting("avatars", "where images come from", choices=("avatars", "celeba", "folder", "tfrecord")),
         "root": Setting("", "folder of the images; `avatars` draws into it (empty: in the user's cache folder)"),
+        "missing": Setting(
+            "error",
+            "`celeba`: what to do where images that the lists name are not there: stop, or use those that are",
+            choices=("error", "skip"),
+        ),
         "image_size": Setting(128, "side of the square images, pixels", low=8, high=2048),
         "attributes": Setting(
             ("Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young"),
@@ -73,14 +78,15 @@ SETTINGS: dict[str, dict[str, Setting]] = {
         "flip": Setting(True, "mirror training images at random"),
         "crop": Setting(
             178,
-            "centre crop of CelebA's 178x218 images before resizing, pixels; 0: the largest square",
+            "centre crop of CelebA's 178x218 images before resizing, pixels, and of others the same share; 0: the "
+            "largest square",
             low=0,
             high=1 << 16,
         ),
         "resize_margin": Setting(
             0.0, "training images are resized this share larger, then cropped at random", low=0.0, high=0.5
         ),
-        "cache_mb": Setting(2048, "decoded images are held in memory up to this size, MiB", low=0),
+        "cache_mb": Setting(2048, "decoded images are held in memory up to this size, MiB", low=0, resumable=True),
         "seed": Setting(0, "seed of splits, of drawn avatars and of the shuffle", low=0),
     },
     "model": {
@@ -351,20 +357,31 @@ _CONTRADICTIONS: tuple[Callable[[ml_collections.ConfigDict], None], ...] = (
 )
 
 
-def differences(left: dict[str, Any], right: dict[str, Any]) -> list[str]:
-    """Lines `group.name: a != b` for each setting in which two plain config dicts differ."""
-    lines = []
+class Difference(NamedTuple):
+    """A setting in which two configs differ."""
+
+    group: str
+    name: str
+    left: Any
+    right: Any
+
+    def __str__(self) -> str:
+        return f"{self.group}.{self.name}: {self.left} != {self.right}"
+
+
+def differences(left: dict[str, Any], right: dict[str, Any]) -> list[Difference]:
+    """The settings in which two plain config dicts differ."""
+    found = []
     for group in sorted(set(left) | set(right)):
         mine, other = left.get(group, {}), right.get(group, {})
         for name in sorted(set(mine) | set(other)):
             if mine.get(name) != other.get(name):
-                lines.append(f"{group}.{name}: {mine.get(name)} != {other.get(name)}")
-    return lines
+                found.append(Difference(group, name, mine.get(name), other.get(name)))
+    return found
 
 
-def is_resumable(path: str) -> bool:
-    """Whether a run may go on with another value of the setting `group.name`."""
-    group, _, name = path.partition(".")
+def is_resumable(group: str, name: str) -> bool:
+    """Whether a run may go on with another value of a setting, since it changes no result."""
     setting = SETTINGS.get(group, {}).get(name)
     return setting is not None and setting.resumable
 

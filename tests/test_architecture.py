@@ -17,6 +17,7 @@ BASE = {
     "lazy",
     "names",
     "pixels",
+    "progress",
     "protobuf",
     "setting",
 }

@@ -92,12 +92,12 @@ def test_differences_name_each_setting_that_differs(config):
     before = settings.to_plain(config)
     config.loss.cycle = 3.0
     config.data.attributes = ("Male", "Young")
-    lines = settings.differences(before, settings.to_plain(config))
+    lines = list(map(str, settings.differences(before, settings.to_plain(config))))
     assert len(lines) == 2
     assert lines[0].startswith("data.attributes: ['Black_Hair'") and lines[0].endswith("!= ['Male', 'Young']")
     assert lines[1] == "loss.cycle: 10.0 != 3.0"
     assert settings.differences(before, before) == []
-    assert settings.differences({}, {"loss": {"cycle": 1.0}}) == ["loss.cycle: None != 1.0"]
+    assert settings.differences({}, {"loss": {"cycle": 1.0}}) == [("loss", "cycle", None, 1.0)]
 
 
 def test_plain_config_survives_json(config):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import logging as std_logging
 import pathlib
 from typing import Any
 
@@ -36,6 +37,14 @@ def _nested_tuple(value: Any) -> Any:
     return tuple(_nested_tuple(item) for item in value) if isinstance(value, list | tuple) else value
 
 
+class _Plain(std_logging.Formatter):
+    """A line of the log as it is, with its level where that is more than information."""
+
+    def format(self, record: std_logging.LogRecord) -> str:
+        level = f"{record.levelname.lower()}: " if record.levelno > std_logging.INFO else ""
+        return level + super().format(record)
+
+
 class Flags:
     """The flags of one command, which no other command sees.
 
@@ -59,8 +68,18 @@ class Flags:
         found = {flag.name: flag for flag in map(self.values.__getitem__, self.values) if flag not in self._logging}
         return [found[name] for name in sorted(found) if not name.startswith("config.")]
 
-    def parse(self, arguments: list[str], positional: bool) -> list[str]:
+    @property
+    def has_config(self) -> bool:
+        """Whether the command takes a config."""
+        return "config" in self.values
+
+    def parse(self, arguments: list[str], positional: bool, whole: bool = True) -> list[str]:
         """Parses the arguments after the command's name, each time anew; returns those that are no flags.
+
+        Args:
+          arguments: of the command.
+          positional: whether some may be no flags.
+          whole: whether none that the command needs may be missing.
 
         Raises:
           UserError: an argument that the command does not know or cannot use, or a flag it needs that is missing.
@@ -68,7 +87,7 @@ class Flags:
         self._forget()
         try:
             arguments = self.values.read_flags_from_files(arguments, force_gnu=True)
-            if "config" in self.values:
+            if self.has_config:
                 arguments = configs.prepared(arguments)
                 self._arguments[:] = ["", *arguments]
             rest = self.values(["", *arguments])[1:]
@@ -76,10 +95,11 @@ class Flags:
             raise UserError(configs.explain(error)) from error
         if rest and not positional:
             raise UserError(f"unexpected argument {rest[0]!r}; flags are written --name=value")
-        if "config" in self.values:
+        if self.has_config:
             validate(self.values["config"].value)
         self._start_log()
-        for name in sorted(self._required):
+        asked = whole and not (self.has_config and self.values["print_config"].value)
+        for name in sorted(self._required if asked else ()):
             if self.values[name].value is None:
                 raise UserError(f"--{name} is missing; give --{name}=...")
         return rest
@@ -96,12 +116,16 @@ class Flags:
         # Until then absl's log warns that flags are not parsed.
         flags.FLAGS.mark_as_parsed()
         logging.use_absl_handler()
+        logging.get_absl_handler().setFormatter(_Plain())
         if not self.values["verbosity"].present:
             logging.set_verbosity(logging.INFO)
 
     def config(self) -> flags.FlagHolder:
         """`--config=<file or name>` and its overrides `--config.group.name=value`; the value is a locked ConfigDict."""
         config_flags.register_flag_parser_for_type(tuple, _TupleParser())
+        flags.DEFINE_bool(
+            "print_config", False, "show every setting that is in force, and end", flag_values=self.values
+        )
         # No default here: ml_collections would load the file, and fail, while the command's module is imported.
         return config_flags.DEFINE_config_file(
             "config",

@@ -72,9 +72,17 @@ def call(main: Main, flags: Flags, argv: Sequence[str], positional: bool = False
         arguments = list(argv[1:])
         wanted = [word for word in _flags_of(arguments) if word in usage.FLAGS]
         if wanted:
-            print(usage.text(name, sys.modules[main.__module__].__doc__, flags.own(), full="full" in wanted[0]))
+            config = None
+            if "full" in wanted[0] and flags.has_config:
+                flags.parse([word for word in arguments if word not in usage.FLAGS], positional=True, whole=False)
+                config = flags.values["config"].value
+            print(usage.text(name, sys.modules[main.__module__].__doc__, flags.own(), config))
             return 0
-        return main([argv[0], *flags.parse(arguments, positional)]) or 0
+        rest = flags.parse(arguments, positional)
+        if flags.has_config and flags.values["print_config"].value:
+            print("\n".join(usage.in_force(flags.values["config"].value)))
+            return 0
+        return main([argv[0], *rest]) or 0
     except (Interrupted, Exception) as error:
         return _explain(name, error)
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
+from rgunit_tf import progress
 from rgunit_tf.cli import launcher
 from rgunit_tf.cli.flags import Flags
 from rgunit_tf.errors import UserError
@@ -39,25 +40,22 @@ _WORKERS = flags.DEFINE_integer(
 def main(argv: list[str]) -> None:
     """Prepares and says what is where."""
     del argv
-    from tqdm import tqdm
-
     from rgunit_tf import data
-    from rgunit_tf.data import decoding, prepare
+    from rgunit_tf.data import decoding, prepare, summary
 
     started = time.monotonic()
     settings = dict(_CONFIG.value.data)
     records = data.records_of(settings)
     retrieval = _retrieval(os.path.expanduser(settings["retrieval_source"]))
     output = pathlib.Path(_OUTPUT.value).expanduser()
-    # Without a terminal there is no bar.
-    with tqdm(unit="image", desc="prepare", disable=None) as bar:
+    with progress.bar(None, "image", "prepare") as bar:
 
-        def progress(done: int, total: int) -> None:
+        def show(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
         workers = _WORKERS.value or decoding.threads()
-        manifest = prepare.write_tfrecord(records, output, retrieval, workers=workers, progress=progress)
+        manifest = prepare.write_tfrecord(records, output, retrieval, workers=workers, progress=show)
     parts = {name: sum(entry["images"] for entry in entries) for name, entries in manifest["splits"].items()}
     shards = [entry for entries in manifest["splits"].values() for entry in entries]
     said = f"prepare: {sum(parts.values())} images ({', '.join(f'{name} {count}' for name, count in parts.items())})"
@@ -66,6 +64,7 @@ def main(argv: list[str]) -> None:
     skipped = len(prepare.unreadable(manifest))
     said += f"; {skipped} unreadable skipped, see {output / 'dataset.json'}" if skipped else ""
     more = "" if retrieval is None else f" --config.data.retrieval_source={output}"
+    print(summary.table(records, summary.parts_of(records), settings, []))
     print(f"{said}; train with --config.data.source=tfrecord --config.data.root={output}{more}")
 
 

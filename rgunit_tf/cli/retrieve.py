@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
+from rgunit_tf import progress
 from rgunit_tf.cli import launcher
 from rgunit_tf.cli.flags import Flags
 from rgunit_tf.errors import UserError
@@ -45,19 +46,24 @@ _TOP = flags.DEFINE_integer("top", 10, "pictures to find for each", lower_bound=
 def main(argv: list[str]) -> int:
     """Finds, writes and says where; returns the exit code."""
     del argv
+    from rgunit_tf.data import decoding
     from rgunit_tf.inference.description import describe
+    from rgunit_tf.inference.inputs import passed_over
 
     started = time.monotonic()
     description = describe(_MODEL.value, "retrieve")
     changes, reference = _question(description)
-    job = _job(description, changes, reference)
+    others: list[str] = []
+    job = _job(description, changes, reference, others)
     for name, reason in job.failed.items():
         print(f"retrieve: {printable(name)}: skipped, {reason}", file=sys.stderr)
+    if others:
+        print(f"retrieve: {passed_over(others)}", file=sys.stderr)
     if not job.results:
         raise UserError(f"--input={','.join(_INPUT.value)}: no picture could be read; give another")
     asked = ", ".join(changes) if reference is None else f"the style of {reference.name}"
     print(_summary(job, asked, description, time.monotonic() - started))
-    return 1 if job.failed else 0
+    return 1 if job.failed or any(map(decoding.is_unread_picture, others)) else 0
 
 
 def _question(description: Description) -> tuple[tuple[str, ...], pathlib.Path | None]:
@@ -86,24 +92,23 @@ def _question(description: Description) -> tuple[tuple[str, ...], pathlib.Path |
     return (targets[0], None) if targets else ((), references[0])
 
 
-def _job(description: Description, changes: tuple[str, ...], reference: pathlib.Path | None) -> RetrievalJob:
-    """Finds what is asked for; the job when it is done."""
+def _job(
+    description: Description, changes: tuple[str, ...], reference: pathlib.Path | None, others: list[str]
+) -> RetrievalJob:
+    """Finds what is asked for; the job when it is done. `others` gets the files of --input that are no pictures."""
     from rgunit_tf.inference.inputs import find_pictures, read_reference
     from rgunit_tf.inference.places import Places
 
     places = Places.of(pathlib.Path(_OUTPUT.value).expanduser())
-    pictures = find_pictures(_INPUT.value, places.folder, places.sheet)
+    pictures = find_pictures(_INPUT.value, places.folder, places.sheet, others=others)
     square = None if reference is None else read_reference(reference, description, _FIT.value)
-
-    from tqdm import tqdm
 
     from rgunit_tf.inference.model import load
     from rgunit_tf.inference.retrieval_job import RetrievalJob
 
     model = load(description)
     job = RetrievalJob(model, pictures, places, changes, square, _TOP.value, _FIT.value, _BATCH_SIZE.value)
-    # Without a terminal there is no bar.
-    with tqdm(total=len(pictures), unit="picture", desc="retrieve", disable=None) as bar:
+    with progress.bar(len(pictures), "picture", "retrieve") as bar:
         job.run(bar.update)
     return job
 

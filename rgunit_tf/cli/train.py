@@ -2,6 +2,10 @@
 
 --stage names the last stage to train; the ones it needs and that the workdir does not hold yet come first. At the end
 the finished stages are measured and <workdir>/evaluation/report.html is written, as bin/evaluate does it.
+
+The same command goes on where it was ended. More steps of the last finished stage train it on from there; with them its
+batch size and learning rates may change, as all settings of a stage may before it begins. data.root may move.
+--init_from=<another run> starts from that run's weights, on other data.
 """
 
 from __future__ import annotations
@@ -22,6 +26,9 @@ FLAGS = Flags()
 _CONFIG = FLAGS.config()
 _WORKDIR = FLAGS.workdir(required=False)
 _STAGE = FLAGS.stage()
+_INIT_FROM = flags.DEFINE_string(
+    "init_from", None, "a finished run whose weights the stages start from (fine-tuning)", flag_values=FLAGS.values
+)
 _REPORT = flags.DEFINE_bool(
     "report", True, "measure the finished stages at the end and write the report", flag_values=FLAGS.values
 )
@@ -33,28 +40,58 @@ def main(argv: list[str]) -> None:
     config = _CONFIG.value
     from absl import logging
 
-    from rgunit_tf import cluster
-    from rgunit_tf.runs import exports, finished
-    from rgunit_tf.runs.training import configure, train_stage
+    from rgunit_tf import cluster, data
     from rgunit_tf.runs.workdir import Workdir
 
     name = FLAGS.config_name()
     workdir = Workdir(_WORKDIR.value or pathlib.Path("runs") / name)
-    last = "guided" if _STAGE.value == "all" else _STAGE.value
-    configure(config)
+    wanted = STAGES[: STAGES.index("guided" if _STAGE.value == "all" else _STAGE.value) + 1]
     with workdir.lock():
-        workdir.claim(config)
+        # What is wrong with the flags is said at once, before TensorFlow is there.
+        workdir.check(config)
+        reads = workdir.has_moved(config) or not all(workdir.is_complete(stage, config) for stage in wanted)
+        if reads:
+            data.check_root(config.data)
+        from rgunit_tf.runs import exports, initial
+        from rgunit_tf.runs.training import configure, in_use, train_stage
+
+        origin = _INIT_FROM.value or ""
+        if origin:
+            origin = str(pathlib.Path(origin).expanduser().resolve())
+            initial.check(Workdir(origin))
+        configure(config)
         dataset = None
-        for stage in STAGES[: STAGES.index(last) + 1]:
-            if stage in workdir.finished_stages():
+        if reads and cluster.is_chief():
+            print(f"train: {in_use(config)}", flush=True)
+        if reads:
+            dataset = data.from_config(config.data)
+            print(dataset.summary, flush=True)
+        workdir.claim(config, dataset.fingerprint if dataset else None, origin)
+        for stage in wanted:
+            if workdir.is_complete(stage, config):
                 logging.info("%s: finished before", stage)
             else:
-                dataset = dataset or finished.load_dataset(workdir)
                 train_stage(workdir, stage, dataset)
             if cluster.is_chief() and not exports.is_current(workdir, stage):
                 exports.export_stage(workdir, stage)
-        if _REPORT.value and cluster.is_chief():
-            _report(workdir)
+        if cluster.is_chief():
+            if _REPORT.value:
+                _report(workdir)
+            attributes = dataset.schema.names if dataset else tuple(config.data.attributes)
+            print("\n".join(_next(workdir, wanted[-1], attributes[0])))
+
+
+def _next(workdir: Workdir, last: str, attribute: str) -> list[str]:
+    """Where the results are, and what to do with them."""
+    made = next(stage for stage in ("guided", "translation") if workdir.stage(stage).exists())
+    page = workdir.path / "evaluation" / "report.html"
+    command = "translate" if last != "retrieval" else "retrieve"
+    return [
+        f"train: pictures are in {workdir.stage(made) / 'samples'}"
+        + (f", the report is {page}" if page.exists() else ""),
+        f"next: bin/{command} --model={workdir.path} --input=photos --to={attribute} --output=out",
+        f"      bin/demo --model={workdir.path}",
+    ]
 
 
 def _report(workdir: Workdir) -> None:

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
+from rgunit_tf import progress
 from rgunit_tf.cli import launcher
 from rgunit_tf.cli.flags import Flags
 from rgunit_tf.errors import UserError
@@ -88,23 +89,27 @@ _PASTE_BACK = flags.DEFINE_bool(
 def main(argv: list[str]) -> int:
     """Translates what is not done yet and says what became of the pictures; returns the exit code."""
     del argv
+    from rgunit_tf.data import decoding
     from rgunit_tf.inference.description import describe
-    from rgunit_tf.inference.inputs import find_pictures
+    from rgunit_tf.inference.inputs import find_pictures, passed_over
     from rgunit_tf.inference.translation_job import Outcome, TranslationJob
 
     started = time.monotonic()
     description = describe(_MODEL.value, "translate")
     request = _request()
     request.check(description)
-    pictures = find_pictures(_INPUT.value, _OUTPUT.value)
+    others: list[str] = []
+    pictures = find_pictures(_INPUT.value, _OUTPUT.value, others=others)
     job = TranslationJob(description, request, pictures, pathlib.Path(_OUTPUT.value).expanduser(), _BATCH_SIZE.value)
     outcome = Outcome(kept=len(pictures)) if job.is_finished() else _run(job, description)
     for name, reason in outcome.failed.items():
         print(f"translate: {printable(name)}: skipped, {reason}", file=sys.stderr)
+    if others:
+        print(f"translate: {passed_over(others)}", file=sys.stderr)
     if len(outcome.failed) == len(pictures):
         raise UserError(f"--input={','.join(_INPUT.value)}: no picture could be read; give another")
     print(_summary(outcome, request, description, time.monotonic() - started))
-    return 1 if outcome.failed else 0
+    return 1 if outcome.failed or any(map(decoding.is_unread_picture, others)) else 0
 
 
 def _request() -> Request:
@@ -130,13 +135,10 @@ def _request() -> Request:
 
 
 def _run(job: TranslationJob, description: Description) -> Outcome:
-    from tqdm import tqdm
-
     from rgunit_tf.inference.model import load
 
     model = load(description)
-    # Without a terminal there is no bar.
-    with tqdm(total=len(job.pictures), unit="picture", desc="translate", disable=None) as bar:
+    with progress.bar(len(job.pictures), "picture", "translate") as bar:
         return job.run(model, bar.update)
 
 

@@ -30,8 +30,8 @@ def load(source: str, root: str | os.PathLike | None = None, image_size: int = 1
       root: folder of the images; `avatars` has a default in the user's cache folder.
       image_size: S, side of the square images in pixels.
       **options: the other settings of config group `data` (see `rgunit_tf.config.SETTINGS`): attributes, groups,
-        num_images, test_images, validation_fraction, fraction, retrieval_source, flip, crop, resize_margin, cache_mb,
-        seed.
+        missing, num_images, test_images, validation_fraction, fraction, retrieval_source, balance, flip, crop,
+        resize_margin, cache_mb, seed.
 
     Returns:
       The splits train, validation, test and retrieval, and the schema of their labels.
@@ -66,6 +66,23 @@ def from_config(data: Mapping[str, Any]) -> Dataset:
     return assemble(records_of(settings), settings["image_size"], settings)
 
 
+def check_root(data: Mapping[str, Any]) -> None:
+    """Says at once, before anything is loaded or read, that there are no data.
+
+    Raises:
+      UserError: `data.root` is empty or no folder, where the source needs one.
+    """
+    root = os.path.expanduser(data["root"])
+    if data["source"] == "avatars":
+        return
+    if not root:
+        raise UserError(
+            f"data.root is empty; give the folder of the {data['source']} data: --config.data.root=path/to/it"
+        )
+    if not os.path.isdir(root):
+        raise UserError(f"--config.data.root={data['root']}: no such folder; give that of the {data['source']} data")
+
+
 def records_of(data: Mapping[str, Any]) -> Records:
     """What the source that the config group `data` describes knows of its images; avatars are drawn if need be."""
     from rgunit_tf.data.crop import crop_share
@@ -86,6 +103,7 @@ def _records(settings: dict[str, Any]) -> Records:
         from rgunit_tf.data import celeba
 
         crop = settings["crop"] * (avatar_width(settings["image_size"]) if source == "avatars" else 178) // 178
+        chances["missing"] = settings["missing"]
         return celeba.load_records(root, settings["attributes"], settings["groups"], crop, **chances)
     if source == "folder":
         from rgunit_tf.data import folder

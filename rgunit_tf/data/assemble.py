@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from absl import logging
 
-from rgunit_tf.data import folder, partition, tfrecord
+from rgunit_tf.data import folder, partition, summary, tfrecord
 from rgunit_tf.data.pipeline import Augmentation
 from rgunit_tf.data.records import TEST, TRAIN, UNLABELED, VALIDATION, Records
 from rgunit_tf.data.split import Dataset, Split
 from rgunit_tf.data.store import ImageStore
 from rgunit_tf.errors import UserError
+from rgunit_tf.names import printable
 
 
 def assemble(records: Records, image_size: int, options: dict[str, Any]) -> Dataset:
@@ -52,8 +53,11 @@ def assemble(records: Records, image_size: int, options: dict[str, Any]) -> Data
     training = rows_of(TRAIN)
     if not len(training):
         raise UserError("data: no labelled training image is left; check data.root and data.attributes")
+    notes = [f"{(~usable).sum()} files that cannot be decoded, named above"] if not usable.all() else []
     if options["fraction"] < 1.0:
-        training = partition.labelled_rows(training, options["fraction"], options["seed"])
+        labelled = partition.labelled_rows(training, options["fraction"], options["seed"])
+        notes.append(f"{len(training) - len(labelled)} training images by data.fraction={options['fraction']}")
+        training = labelled
     train = split(training)
     if (train.labels == train.labels[0]).all():
         raise UserError(
@@ -68,17 +72,22 @@ def assemble(records: Records, image_size: int, options: dict[str, Any]) -> Data
         retrieval = split(rows_of(TRAIN, UNLABELED), labelled=False)
     else:
         retrieval = _unlabelled(os.path.expanduser(wanted), train, memory)
-    return Dataset(train, split(rows_of(VALIDATION)), split(rows_of(TEST)), retrieval, records.schema, records.crop)
+    parts = {"train": training, "validation": rows_of(VALIDATION), "test": rows_of(TEST)}
+    table = summary.table(records, parts, options, notes)
+    if retrieval is not train:
+        table += f"\n  retrieval: {len(retrieval)} images, data.retrieval_source={printable(wanted)}"
+    held_out = (split(parts[name]) for name in ("validation", "test"))
+    return Dataset(train, *held_out, retrieval, records.schema, records.crop, records.crop_share, table)
 
 
 def _stores(records: Records, image_size: int, margin: float, memory: int) -> tuple[ImageStore, ImageStore | None]:
     """The images as they are and, if training crops from larger ones, those."""
     larger = round(image_size * (1.0 + margin))
     if larger <= image_size:
-        return ImageStore(records.reader, image_size, records.crop, memory), None
+        return ImageStore(records.reader, image_size, records.crop_share, memory), None
     share = image_size**2 / (image_size**2 + larger**2)
-    plain = ImageStore(records.reader, image_size, records.crop, int(memory * share))
-    return plain, ImageStore(records.reader, larger, records.crop, int(memory * (1.0 - share)))
+    plain = ImageStore(records.reader, image_size, records.crop_share, int(memory * share))
+    return plain, ImageStore(records.reader, larger, records.crop_share, int(memory * (1.0 - share)))
 
 
 def _warn_of_missing(train: Split) -> None:
@@ -91,10 +100,10 @@ def _warn_of_missing(train: Split) -> None:
 def _unlabelled(root: str, train: Split, memory: int) -> Split:
     """Images of any folder, prepared or not; their ids start with `retrieval/` so that they differ from `train`'s."""
     if os.path.exists(os.path.join(root, tfrecord.MANIFEST)):
-        reader, crop = tfrecord.retrieval_images(root)
+        reader, share = tfrecord.retrieval_images(root)
     else:
-        reader, crop = folder.unlabelled_reader(root), 0
-    store = ImageStore(reader, train.image_size, crop, memory)
+        reader, share = folder.unlabelled_reader(root), 1.0
+    store = ImageStore(reader, train.image_size, share, memory)
     rows = np.flatnonzero(store.readable)
     ids = np.array([f"retrieval/{reader.relative_name(row)}" for row in rows], np.str_)
     return Split(store, rows, ids, train.schema)

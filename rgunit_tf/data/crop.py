@@ -6,9 +6,7 @@ import pathlib
 from typing import Any
 
 from rgunit_tf.data import tfrecord
-
-WIDTH = 178
-"""Of CelebA's aligned images: `data.crop` is in pixels of these, also where larger avatars are drawn."""
+from rgunit_tf.data.records import share_of
 
 
 def crop_share(data: Any) -> float:
@@ -25,14 +23,5 @@ def crop_share(data: Any) -> float:
     """
     data = dict(data)
     if data["source"] == "tfrecord":
-        return _prepared_share(tfrecord.read_manifest(pathlib.Path(data["root"]).expanduser()))
-    return _share(data["crop"]) if data["source"] in ("avatars", "celeba") else 1.0
-
-
-def _prepared_share(manifest: dict[str, Any]) -> float:
-    # Data sets that were prepared before the share was noted say how many pixels of CelebA's it was.
-    return float(manifest.get("crop_share") or _share(manifest["crop"]))
-
-
-def _share(pixels: int) -> float:
-    return pixels / WIDTH if 0 < pixels < WIDTH else 1.0
+        return tfrecord.crop_share(tfrecord.read_manifest(pathlib.Path(data["root"]).expanduser()))
+    return share_of(data["crop"]) if data["source"] in ("avatars", "celeba") else 1.0

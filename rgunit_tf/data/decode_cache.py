@@ -28,8 +28,8 @@ SMALLEST_BYTES = 16 << 20
 LARGEST_TOTAL_BYTES = 16 << 30
 
 
-def _entry(reader: Reader, size: int, crop: int) -> pathlib.Path:
-    facts = f"{_FORMAT}/{decoding.VERSION}/{reader.key()}/{size}/{crop}"
+def _entry(reader: Reader, size: int, crop_share: float) -> pathlib.Path:
+    facts = f"{_FORMAT}/{decoding.VERSION}/{reader.key()}/{size}/{float(crop_share)}"
     return cache.user_folder() / "decoded" / hashlib.sha256(facts.encode()).hexdigest()[:32]
 
 
@@ -49,12 +49,12 @@ def _unreadable(facts: dict[str, Any], images: np.ndarray | None = None) -> dict
     return {int(row): str(reason) for row, reason in facts["unreadable"].items()}
 
 
-def load(reader: Reader, size: int, crop: int) -> tuple[np.ndarray, dict[int, str]] | None:
+def load(reader: Reader, size: int, crop_share: float) -> tuple[np.ndarray, dict[int, str]] | None:
     """The images as `decoding.decode_rows` returned them, or None if they are not held or damaged."""
     shape = (len(reader), size, size, 3)
     if np.prod(shape, dtype=np.int64) < SMALLEST_BYTES:
         return None
-    entry = _entry(reader, size, crop)
+    entry = _entry(reader, size, crop_share)
     pixels = entry.with_suffix(".npy")
     try:
         facts = json.loads(entry.with_suffix(".json").read_text(encoding="utf-8"))
@@ -72,11 +72,11 @@ def load(reader: Reader, size: int, crop: int) -> tuple[np.ndarray, dict[int, st
         return None
 
 
-def save(reader: Reader, size: int, crop: int, images: np.ndarray, unreadable: dict[int, str]) -> None:
+def save(reader: Reader, size: int, crop_share: float, images: np.ndarray, unreadable: dict[int, str]) -> None:
     """Writes the images; a folder that cannot be written is no error."""
     if images.nbytes < SMALLEST_BYTES:
         return
-    entry = _entry(reader, size, crop)
+    entry = _entry(reader, size, crop_share)
     try:
         with atomic.path(entry.with_suffix(".npy")) as temporary:
             np.save(temporary, images, allow_pickle=False)

@@ -1,21 +1,39 @@
-"""Folders of images: split/domain/*.jpg (the layout of AFHQ), or domain/*.jpg with a seeded split."""
+"""Folders of images, a folder a domain, in the layouts that people have.
+
+train/cat/*.jpg val/cat/*.jpg test/cat/*.jpg    AFHQ, ImageFolder; training, valid, validation, testing; any case
+trainA/*.jpg trainB/*.jpg testA/*.jpg           CycleGAN, MUNIT; train_cat too
+cat/*.jpg dog/*.jpg                             a seeded split
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pathlib
+import re
+from collections.abc import Sequence
 from typing import NoReturn
 
 import numpy as np
 
+from rgunit_tf.data import decoding
 from rgunit_tf.data import partition as partitions
 from rgunit_tf.data.records import TEST, TRAIN, VALIDATION, FileReader, Records
 from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.errors import UserError
 from rgunit_tf.names import printable
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
-SPLITS = {"train": TRAIN, "val": VALIDATION, "validation": VALIDATION, "test": TEST}
+SPLITS = {
+    "train": TRAIN,
+    "training": TRAIN,
+    "val": VALIDATION,
+    "valid": VALIDATION,
+    "validation": VALIDATION,
+    "test": TEST,
+    "testing": TEST,
+}
+_PAIR = re.compile(rf"({'|'.join(SPLITS)})(?:([a-z0-9])|[ _-]+(.+))", re.IGNORECASE)
+_KINDS = ".jpg, .png, .tif, .webp, .avif and whatever else Pillow reads"
 
 
 class FolderReader(FileReader):
@@ -26,7 +44,9 @@ class FolderReader(FileReader):
         return self._names[row].replace(os.sep, "/")
 
 
-def image_names(root: str | os.PathLike, seen: set[tuple[int, int]] | None = None) -> list[str]:
+def image_names(
+    root: str | os.PathLike, seen: set[tuple[int, int]] | None = None, others: list[str] | None = None
+) -> list[str]:
     """Relative paths of the images below `root`, sorted.
 
     Hidden files and folders are passed over. Links are followed; a folder that links lead to twice is read once.
@@ -34,6 +54,7 @@ def image_names(root: str | os.PathLike, seen: set[tuple[int, int]] | None = Non
     Args:
       root: where to look.
       seen: filled with the device and inode of each folder that was read.
+      others: filled with the relative paths of the files that are passed over.
 
     Raises:
       UserError: a folder cannot be read.
@@ -41,6 +62,7 @@ def image_names(root: str | os.PathLike, seen: set[tuple[int, int]] | None = Non
     root = os.fspath(root)
     names: list[str] = []
     seen = set() if seen is None else seen
+    others = [] if others is None else others
     for folder, folders, files in os.walk(root, followlinks=True, onerror=_unreadable_folder):
         found = os.stat(folder)
         if (found.st_dev, found.st_ino) in seen:
@@ -50,8 +72,12 @@ def image_names(root: str | os.PathLike, seen: set[tuple[int, int]] | None = Non
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in files:
             path = os.path.join(folder, name)
-            if not name.startswith(".") and name.lower().endswith(SUFFIXES) and os.path.isfile(path):
+            if name.startswith(".") or not os.path.isfile(path):
+                continue
+            if decoding.is_picture(name):
                 names.append(os.path.relpath(path, root))
+            else:
+                others.append(os.path.relpath(path, root))
     return sorted(names)
 
 
@@ -59,6 +85,11 @@ def _unreadable_folder(error: OSError) -> NoReturn:
     raise UserError(
         f"{printable(str(error.filename))}: cannot be read ({error.strerror}); make it readable or remove it"
     )
+
+
+def none_found(others: Sequence[str], what: str = "image") -> str:
+    """That a folder has no image, and what it has instead."""
+    return f"no {what} ({_KINDS})" + (f" but {decoding.counted(others)}" if others else "")
 
 
 def unlabelled_reader(root: str | os.PathLike) -> FolderReader:
@@ -69,10 +100,91 @@ def unlabelled_reader(root: str | os.PathLike) -> FolderReader:
     """
     if not os.path.isdir(root):
         raise UserError(f"data.retrieval_source={root}: no such folder; give `train`, `all` or a folder of images")
-    names = image_names(root)
+    others: list[str] = []
+    names = image_names(root, others=others)
     if not names:
-        raise UserError(f"data.retrieval_source={root}: no image ({', '.join(SUFFIXES)}) in this folder")
+        raise UserError(f"data.retrieval_source={root}: {none_found(others)} in this folder; give another")
     return FolderReader(root, names)
+
+
+@dataclasses.dataclass
+class _Layout:
+    """Where the images are.
+
+    Attributes:
+      root: folder that all paths are relative to.
+      folders: path -> its part and domain.
+      left_out: folders that are neither.
+    """
+
+    root: pathlib.Path
+    folders: dict[str, tuple[int, str]]
+    left_out: list[str] = dataclasses.field(default_factory=list)
+
+    @property
+    def domains(self) -> list[str]:
+        """In the order of the labels."""
+        return sorted({domain for _, domain in self.folders.values()})
+
+
+def load_records(
+    root: str | os.PathLike, test_images: int = 2000, validation_fraction: float = 0.02, seed: int = 0
+) -> Records:
+    """Reads a folder of domains.
+
+    Where there is no test part, the validation part is that and validation images are chosen from the training part.
+
+    Args:
+      root: laid out as said above; it may be the only folder inside of the one that is given.
+      test_images: seeded random test images where the folder has neither a test nor a validation part.
+      validation_fraction: share of the training images for validation where the folder has none.
+      seed: of these choices.
+
+    Raises:
+      UserError: no such folder, fewer than two domains, a domain without image or with the name of a part, domains that
+        differ by part, or a folder that links lead to from two domains.
+    """
+    root = pathlib.Path(os.path.expanduser(root))
+    if not os.path.isdir(root):
+        raise UserError(f"data.root={root}: no such folder; give one with train/<domain>/ or <domain>/ folders in it")
+    layout = _layout(root)
+    root, domains = layout.root, layout.domains
+    _check_domains(root, layout)
+    has_test = any(part == TEST for part, _ in layout.folders.values())
+    names: list[str] = []
+    labels: list[int] = []
+    part_of: list[int] = []
+    owners: dict[tuple[int, int], str] = {}
+    others: list[str] = []
+    for folder, (part, domain) in layout.folders.items():
+        seen: set[tuple[int, int]] = set()
+        here: list[str] = []
+        found = image_names(root / folder, seen, here)
+        for owner in (owners.setdefault(place, domain) for place in seen):
+            if owner != domain:
+                raise UserError(
+                    f"{root / folder}: links lead from {owner} and from {domain} to one folder, "
+                    "whose images would be of both domains; remove one of the links"
+                )
+        if not found:
+            raise UserError(f"{root / folder}: {none_found(here)}; add some or remove the folder")
+        others += here
+        names += [os.path.join(folder, name) for name in found]
+        labels += [domains.index(domain)] * len(found)
+        part_of += [TEST if part == VALIDATION and not has_test else part] * len(found)
+    partition = np.array(part_of, np.int8)
+    partitions.seeded(partition, test_images, validation_fraction, seed)
+    reader = FolderReader(root, names)
+    ids = np.array([reader.relative_name(row) for row in range(len(names))], np.str_)
+    schema = AttributeSchema(domains, [domains])
+    return Records(
+        reader,
+        ids,
+        np.eye(len(domains), dtype=np.float32)[labels],
+        partition,
+        schema,
+        left_out=_left_out(layout, others),
+    )
 
 
 def _folders(root: pathlib.Path) -> list[str]:
@@ -82,79 +194,86 @@ def _folders(root: pathlib.Path) -> list[str]:
         _unreadable_folder(error)
 
 
-def load_records(
-    root: str | os.PathLike, test_images: int = 2000, validation_fraction: float = 0.02, seed: int = 0
-) -> Records:
-    """Reads a folder of domains.
-
-    Where there is no `test` folder, `val` is the test part and validation images are chosen from `train`.
-
-    Args:
-      root: holds train/, val/ (or validation/) and test/ of one folder a domain each, or the domains themselves.
-      test_images: seeded random test images where the folder has neither test/ nor val/.
-      validation_fraction: share of the training images for validation where the folder has none.
-      seed: of these choices.
-
-    Raises:
-      UserError: no such folder, fewer than two domains, a domain without image, domains that differ by split, or a
-        folder that links lead to from two domains.
-    """
-    root = pathlib.Path(os.path.expanduser(root))
-    if not os.path.isdir(root):
-        raise UserError(f"data.root={root}: no such folder; give one with train/<domain>/ or <domain>/ folders in it")
-    folders = _folders(root)
-    if "train" in folders:
-        parts = {name: SPLITS[name] for name in folders if name in SPLITS}
-        if {"val", "validation"} <= set(parts):
-            raise UserError(f"{root}: val/ and validation/ both exist; keep one of them")
-        if TEST not in parts.values():
-            parts = {name: TEST if part == VALIDATION else part for name, part in parts.items()}
-    else:
-        parts = {"": TRAIN}
-    domains = _domains(root, parts)
-    names: list[str] = []
-    labels: list[int] = []
-    part_of: list[int] = []
-    owners: dict[tuple[int, int], str] = {}
-    for split, part in parts.items():
-        for number, domain in enumerate(domains):
-            seen: set[tuple[int, int]] = set()
-            found = image_names(root / split / domain, seen)
-            for owner in (owners.setdefault(folder, domain) for folder in seen):
-                if owner != domain:
-                    raise UserError(
-                        f"{root / split / domain}: links lead from {owner} and from {domain} to one folder, "
-                        "whose images would be of both domains; remove one of the links"
-                    )
-            if not found:
-                raise UserError(
-                    f"{root / split / domain}: no image ({', '.join(SUFFIXES)}); add some or remove the folder"
-                )
-            names += [os.path.join(split, domain, name) for name in found]
-            labels += [number] * len(found)
-            part_of += [part] * len(found)
-    partition = np.array(part_of, np.int8)
-    partitions.seeded(partition, test_images, validation_fraction, seed)
-    reader = FolderReader(root, names)
-    ids = np.array([reader.relative_name(row) for row in range(len(names))], np.str_)
-    schema = AttributeSchema(domains, [domains])
-    return Records(reader, ids, np.eye(len(domains), dtype=np.float32)[labels], partition, schema)
+def _layout(root: pathlib.Path) -> _Layout:
+    names = _folders(root)
+    if len(names) == 1 and names[0].lower() not in SPLITS and len(_folders(root / names[0])) > 1:
+        # What an archive unpacks to: photos/photos/train.
+        return _layout(root / names[0])
+    parts = {name: SPLITS[name.lower()] for name in names if name.lower() in SPLITS}
+    if TRAIN in parts.values():
+        for name, part in parts.items():
+            twin = next(other for other, its in parts.items() if its == part)
+            if twin != name:
+                raise UserError(f"{root}: {twin}/ and {name}/ both exist; keep one of them")
+        _check_same(root, {name: _folders(root / name) for name in sorted(parts, key=parts.get)})
+        # In the order of their names, which is that of the rows.
+        folders = {
+            os.path.join(name, domain): (part, domain)
+            for name, part in parts.items()
+            for domain in _folders(root / name)
+        }
+        return _Layout(root, folders, [name for name in names if name not in parts])
+    if parts:
+        raise UserError(
+            f"{root}: {next(iter(parts))}/ is named like a part of the data, but there is no train/; rename one of them"
+        )
+    pairs = {name: match for name in names if (match := _PAIR.fullmatch(name))}
+    folders = {name: (SPLITS[match[1].lower()], (match[2] or "").upper() or match[3]) for name, match in pairs.items()}
+    if any(part == TRAIN for part, _ in folders.values()):
+        by_part: dict[int, list[str]] = {}
+        for part, domain in folders.values():
+            by_part.setdefault(part, []).append(domain)
+        first = {part: next(name for name, (its, _) in folders.items() if its == part) for part in sorted(by_part)}
+        _check_same(root, {first[part]: sorted(by_part[part]) for part in first})
+        return _Layout(root, folders, [name for name in names if name not in pairs])
+    for name, match in pairs.items():
+        if match[2]:
+            raise UserError(f"{root}: {name}/ is named like a part of the data, but there is no train{match[2]}/")
+    return _Layout(root, {name: (TRAIN, name) for name in names})
 
 
-def _domains(root: pathlib.Path, parts: dict[str, int]) -> list[str]:
-    domains = _folders(root / "train") if "train" in parts else _folders(root)
-    where = root / "train" if "train" in parts else root
-    if len(domains) < 2:
-        raise UserError(f"{where}: {len(domains)} domain folders, at least 2 are needed; make a folder a domain")
-    for name in domains:
+def _check_same(root: pathlib.Path, domains: dict[str, list[str]]) -> None:
+    """Checks that each part has the domains of the first."""
+    first, *others = domains
+    for other in others:
+        if domains[other] != domains[first]:
+            raise UserError(
+                f"{root / other}: domains {', '.join(domains[other]) or 'none'} differ from those of {first}/: "
+                f"{', '.join(domains[first])}; give every split the same folders"
+            )
+
+
+def _check_domains(root: pathlib.Path, layout: _Layout) -> None:
+    parents = {os.path.dirname(folder) for folder, (part, _) in layout.folders.items() if part == TRAIN}
+    where = root / next(iter(parents), "")
+    if len(layout.domains) < 2:
+        found = f" (found: {', '.join(layout.folders)})" if layout.folders else ""
+        raise UserError(
+            f"{where}: {len(layout.domains)} domain folders, at least 2 are needed; make a folder a domain{found}"
+        )
+    for name in layout.domains:
         if not name.isprintable():
             raise UserError(f"{printable(str(where / name))}: a domain's name has to be printable UTF-8; rename it")
         if name.startswith("-") or "," in name:
             raise UserError(f"{where / name}: a domain's name may not hold a comma or start with '-'; rename it")
-    for split in parts:
-        if split and _folders(root / split) != domains:
-            raise UserError(
-                f"{root / split}: domains {', '.join(_folders(root / split)) or 'none'} differ from those of train/: "
-                f"{', '.join(domains)}; give every split the same folders"
-            )
-    return domains
+        if name.lower() in SPLITS:
+            raise UserError(f"{where / name}: a domain may not be named like a part of the data; rename it")
+
+
+def _left_out(layout: _Layout, others: Sequence[str]) -> tuple[str, ...]:
+    """What lies in the root and is not read, a line each."""
+    said = []
+    if layout.left_out:
+        said.append(f"{', '.join(f'{printable(name)}/' for name in layout.left_out)}: no part of the data by its name")
+    places = {"", *(os.path.dirname(folder) for folder in layout.folders)}
+    beside = sum(
+        decoding.is_picture(name) and not name.startswith(".")
+        for place in places
+        for name in os.listdir(layout.root / place)
+        if os.path.isfile(layout.root / place / name)
+    )
+    if beside:
+        said.append(f"{beside} pictures beside the domains' folders: of no domain")
+    if others:
+        said.append(f"{len(others)} files that are not read as pictures: {decoding.counted(others)}")
+    return tuple(said)

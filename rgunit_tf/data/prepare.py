@@ -26,7 +26,7 @@ import numpy as np
 from absl import logging
 
 from rgunit_tf import atomic
-from rgunit_tf.data import tfrecord
+from rgunit_tf.data import decoding, tfrecord
 from rgunit_tf.data.records import Reader, Records
 from rgunit_tf.data.shard_writer import PROGRESS, write_shards
 from rgunit_tf.errors import UserError
@@ -34,7 +34,6 @@ from rgunit_tf.names import to_bytes
 
 SHARD_BYTES = 32 << 20
 MAX_UNREADABLE = 0.01
-_NAMED = 10
 
 
 def write_tfrecord(
@@ -79,6 +78,7 @@ def write_tfrecord(
             "content_names": list(records.content_names),
             "crop": records.crop,
             "crop_share": records.crop_share,
+            "left_out": list(records.left_out),
             "splits": written,
         }
         atomic.write_json(output / tfrecord.MANIFEST, manifest)
@@ -179,18 +179,15 @@ def _refuse(bad: list[tuple[str, str]], count: int, output: pathlib.Path) -> Non
     for shard in output.glob("*-of-*.tfrecord"):
         shard.unlink()
     shutil.rmtree(output / PROGRESS)
-    name, reason = bad[0]
     raise UserError(
-        f"{name}: not a readable image ({reason}); at least {len(bad)} of {count} images are not; replace or remove "
-        "them, then start again"
+        f"at least {len(bad)} of {count} images cannot be read, more than {MAX_UNREADABLE:.0%}: "
+        f"{decoding.listed(bad)}; replace or remove them, then start again"
     )
 
 
 def _tell(bad: list[tuple[str, str]]) -> None:
     if bad:
-        named = "; ".join(f"{name} ({reason})" for name, reason in bad[:_NAMED])
-        more = f"; and {len(bad) - _NAMED} more, see {tfrecord.MANIFEST}" if len(bad) > _NAMED else ""
-        logging.warning("Skipped %d unreadable images: %s%s", len(bad), named, more)
+        logging.warning("Skipped %d unreadable images, see %s: %s", len(bad), tfrecord.MANIFEST, decoding.listed(bad))
 
 
 def _start(output: pathlib.Path, plan: dict[str, Any]) -> None:

@@ -19,6 +19,15 @@ TRAIN, VALIDATION, TEST, UNLABELED = range(4)
 MAX_FILE_BYTES = 1 << 30
 
 
+WIDTH = 178
+"""Of CelebA's aligned images: `data.crop` is in pixels of these, of pictures of another size the same share."""
+
+
+def share_of(crop: int) -> float:
+    """`data.crop` as a share of a picture's shorter side, in (0, 1]; 1: the largest square."""
+    return crop / WIDTH if 0 < crop < WIDTH else 1.0
+
+
 class Reader(Protocol):
     """Random access to encoded images (JPEG, PNG, ...) by row; safe to call from several threads."""
 
@@ -112,8 +121,10 @@ class Records:
       schema: names and groups of the K attributes.
       content_labels: the other attributes, float32 [N, C], or None.
       content_names: their C names.
-      crop: centre crop before resizing, pixels; 0: the largest square.
-      crop_share: the crop as a share of a picture's shorter side.
+      crop: the centre crop in pixels of a picture of CelebA's size (of avatars: of the drawn width); 0: the largest
+        square. What is cut out of a picture of any size is `crop_share`.
+      crop_share: side of the centre crop before resizing as a share of a picture's shorter side.
+      left_out: what lies there and is not among the rows, a line each with the reason.
     """
 
     reader: Reader
@@ -125,3 +136,4 @@ class Records:
     content_names: tuple[str, ...] = ()
     crop: int = 0
     crop_share: float = 1.0
+    left_out: tuple[str, ...] = ()

@@ -58,6 +58,10 @@ class Split:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def __repr__(self) -> str:
+        labels = f"labelled by {', '.join(self.schema.names)}" if self.labels is not None else "not labelled"
+        return f"<Split of {len(self)} images, {self.image_size} px, {labels}>"
+
     @property
     def image_size(self) -> int:
         """S, the side of the images in pixels."""
@@ -157,7 +161,9 @@ class Dataset:
       test: labelled test images.
       retrieval: images the gallery is made of; `train` unless a larger, unlabelled source is asked for.
       schema: the attributes that define the domains.
-      crop: centre crop before resizing, pixels; 0: the largest square.
+      crop: part of the fingerprint: the centre crop in pixels of a picture of CelebA's size; 0: the largest square.
+      crop_share: side of the centre crop before resizing as a share of a picture's shorter side.
+      summary: what was read, as a table: see `rgunit_tf.data.summary`.
     """
 
     train: Split
@@ -166,6 +172,8 @@ class Dataset:
     retrieval: Split
     schema: AttributeSchema
     crop: int = 0
+    crop_share: float = 1.0
+    summary: str = ""
 
     @functools.cached_property
     def fingerprint(self) -> str:

@@ -17,7 +17,6 @@ from rgunit_tf.names import printable
 
 MAX_UNREADABLE = 0.01
 _CHECKED_AT_ONCE = 8192
-_NAMED = 10
 
 
 class ImageStore:
@@ -26,17 +25,17 @@ class ImageStore:
     Args:
       reader: encoded images.
       size: side of the decoded images, pixels.
-      crop: centre crop before resizing, pixels; 0: the largest square.
+      crop_share: side of the centre crop before resizing as a share of the shorter side; 1: the largest square.
       memory: bytes that the decoded images may take; if they would take more they are decoded when asked for.
 
     Raises:
       UserError: more than 1 % of the images are unreadable.
     """
 
-    def __init__(self, reader: Reader, size: int, crop: int = 0, memory: int = 2 << 30):
+    def __init__(self, reader: Reader, size: int, crop_share: float = 1.0, memory: int = 2 << 30):
         self.reader = reader
         self.size = size
-        self.crop = crop
+        self.crop_share = crop_share
         self.readable = np.ones(len(reader), bool)
         self._tensor: tf.Tensor | None = None
         self._lock = threading.Lock()
@@ -52,11 +51,13 @@ class ImageStore:
         return self._tensor is not None
 
     def _fill(self) -> None:
-        cached = decode_cache.load(self.reader, self.size, self.crop)
-        images, unreadable = cached or decoding.decode_rows(self.reader, range(len(self.reader)), self.size, self.crop)
+        cached = decode_cache.load(self.reader, self.size, self.crop_share)
+        images, unreadable = cached or decoding.decode_rows(
+            self.reader, range(len(self.reader)), self.size, self.crop_share
+        )
         self._drop(unreadable)
         if cached is None:
-            decode_cache.save(self.reader, self.size, self.crop, images, unreadable)
+            decode_cache.save(self.reader, self.size, self.crop_share, images, unreadable)
         # An eager tensor is captured by tf.data functions by reference: no copy an iterator, no limit of 2 GB. It has
         # to lie on the CPU, where tf.data runs.
         with tf.device("CPU:0"):
@@ -80,15 +81,13 @@ class ImageStore:
             return
         rows = sorted(unreadable)
         self.readable[rows] = False
-        first = rows[0]
+        named = decoding.listed([(self.reader.name(row), unreadable[row]) for row in rows])
         if len(rows) > MAX_UNREADABLE * len(self.reader):
             raise UserError(
-                f"{printable(self.reader.name(first))}: not a readable image ({unreadable[first]}); {len(rows)} of "
-                f"{len(self.reader)} images are not; replace or remove them"
+                f"{len(rows)} of {len(self.reader)} images cannot be read, more than {MAX_UNREADABLE:.0%}: {named}; "
+                "replace or remove them"
             )
-        named = "; ".join(f"{printable(self.reader.name(row))} ({unreadable[row]})" for row in rows[:_NAMED])
-        more = f"; and {len(rows) - _NAMED} more" if len(rows) > _NAMED else ""
-        logging.warning("Skipping %d unreadable images: %s%s", len(rows), named, more)
+        logging.warning("Skipping %d unreadable images: %s", len(rows), named)
 
     def images(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
         """Images of `rows` [n]: uint8 [n, size, size, 3].
@@ -101,7 +100,7 @@ class ImageStore:
             return np.asarray(self._tensor)[rows]
         with self._lock:
             self._pool = self._pool or futures.ThreadPoolExecutor(decoding.threads())
-        images, unreadable = decoding.decode_rows(self.reader, rows, self.size, self.crop, self._pool)
+        images, unreadable = decoding.decode_rows(self.reader, rows, self.size, self.crop_share, self._pool)
         for row, reason in unreadable.items():
             raise UserError(f"{printable(self.reader.name(row))}: no longer readable ({reason}); put the image back")
         return images

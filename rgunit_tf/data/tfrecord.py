@@ -15,7 +15,7 @@ import numpy as np
 
 from rgunit_tf import atomic
 from rgunit_tf.data.decoding import threads
-from rgunit_tf.data.records import TEST, TRAIN, UNLABELED, VALIDATION, Records
+from rgunit_tf.data.records import TEST, TRAIN, UNLABELED, VALIDATION, Records, share_of
 from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.errors import UserError
 from rgunit_tf.names import to_text
@@ -115,11 +115,18 @@ def load_records(root: str | os.PathLike) -> Records:
         matrix([row.content_label for row in rows], len(content_names)) if content_names else None,
         content_names,
         int(manifest["crop"]),
+        left_out=(*manifest.get("left_out", ()), *_unreadable(manifest)),
     )
 
 
-def retrieval_images(root: str | os.PathLike) -> tuple[RecordReader, int]:
-    """The images that `root` gives as data.retrieval_source, and their centre crop in pixels (0: the largest square).
+def _unreadable(manifest: dict[str, Any]) -> list[str]:
+    """What was left out when the records were written, since it could not be read."""
+    count = sum(len(entry["unreadable"]) for entries in manifest["splits"].values() for entry in entries)
+    return [f"{count} images that could not be read when the records were written, see {MANIFEST}"] if count else []
+
+
+def retrieval_images(root: str | os.PathLike) -> tuple[RecordReader, float]:
+    """The images that `root` gives as data.retrieval_source, and their centre crop as a share of the shorter side.
 
     They are those of the folder that data.retrieval_source named when `root` was prepared; where it named none, the
     training images, with labels or without.
@@ -130,8 +137,14 @@ def retrieval_images(root: str | os.PathLike) -> tuple[RecordReader, int]:
     root = pathlib.Path(root).expanduser()
     manifest = read_manifest(root)
     if manifest["splits"].get(RETRIEVAL):
-        return _read(root, manifest, [RETRIEVAL])[0], 0
-    return _read(root, manifest, ["train", "unlabeled"])[0], int(manifest["crop"])
+        return _read(root, manifest, [RETRIEVAL])[0], 1.0
+    return _read(root, manifest, ["train", "unlabeled"])[0], crop_share(manifest)
+
+
+def crop_share(manifest: dict[str, Any]) -> float:
+    """The centre crop as a share of a picture's shorter side, in (0, 1]."""
+    # Data sets that were prepared before the share was noted say how many pixels of CelebA's it was.
+    return float(manifest.get("crop_share") or share_of(manifest["crop"]))
 
 
 class _Row(NamedTuple):

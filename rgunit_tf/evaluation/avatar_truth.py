@@ -44,11 +44,11 @@ def avatar_counterfactuals(
     root = avatars_root(dataset)
     if root is None or not _drawable(dataset.schema):
         return None
-    size, crop = dataset.test.image_size, dataset.crop
+    size, share = dataset.test.image_size, dataset.crop_share
 
     def draw(ids: np.ndarray, labels: np.ndarray) -> np.ndarray:
         drawn = avatars.counterfactuals(root, ids, _all_labels(root, dataset.schema, ids, labels), workers=workers)
-        return np.stack([decoding.decode(_encoded(image), size, crop) for image in drawn])
+        return np.stack([decoding.decode(_encoded(image), size, share) for image in drawn])
 
     return Counterfactuals(draw, folder)
 

@@ -56,16 +56,21 @@ def read_square(encoded: bytes, size: int, fit: str = "crop", crop_share: float 
     width, height = _upright_size(encoded)
     if fit == "pad":
         return _padded(upright(encoded), size)
-    side = min(width, height)
-    if crop_share < 1.0:
-        side = max(round(side * crop_share), 1)
-    square = decoding.decode(encoded, size, 0 if crop_share >= 1.0 else side)
+    side = max(round(min(width, height) * crop_share), 1)
+    square = decoding.decode(encoded, size, crop_share)
     left, upper = (width - side) // 2, (height - side) // 2
     return square, Frame((width, height), (left, upper, left + side, upper + side), (0, 0, size, size))
 
 
-def upright(encoded: bytes) -> Image.Image:
-    """All of a picture at its own resolution, turned upright, RGB; its colour profile is in `info`.
+def upright(encoded: bytes, alpha: bool = False) -> Image.Image:
+    """All of a picture at its own resolution, turned upright; its colour profile is in `info`.
+
+    Args:
+      encoded: a file of any kind that Pillow reads.
+      alpha: what is transparent stays so, in an RGBA picture; else it is laid over white.
+
+    Returns:
+      RGB, or RGBA.
 
     Raises:
       UnreadableImageError: as `read_square`.
@@ -73,8 +78,10 @@ def upright(encoded: bytes) -> Image.Image:
     # Refuses whatever cannot be decoded, in its own words.
     decoding.decode(encoded, 8)
     with Image.open(io.BytesIO(encoded)) as image:
-        profile = image.info.get("icc_profile") if image.mode == "RGB" else None
-        picture = decoding.to_rgb(ImageOps.exif_transpose(image))
+        profile = image.info.get("icc_profile") if image.mode in ("RGB", "RGBA") else None
+        picture = ImageOps.exif_transpose(image)
+        keeps = alpha and decoding.has_alpha(picture)
+        picture = picture.convert("RGBA") if keeps else decoding.to_rgb(picture)
     picture.info = {"icc_profile": profile} if profile else {}
     return picture
 

@@ -13,6 +13,9 @@ from rgunit_tf.data import decoding, folder
 from rgunit_tf.errors import UserError
 from rgunit_tf.inference.description import Description
 from rgunit_tf.inference.frames import read_square
+from rgunit_tf.names import printable
+
+_NAMED = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,12 +35,17 @@ def split_list(values: Iterable[str] | None) -> list[str]:
     return parts
 
 
-def find_pictures(values: Sequence[str], *outputs: str | os.PathLike) -> list[Picture]:
+def find_pictures(values: Sequence[str], *outputs: str | os.PathLike, others: list[str] | None = None) -> list[Picture]:
     """The pictures that `--input` names, in the order of their names, each file once.
 
     Names are relative to the folder that was given, or to the nearest folder that all inputs lie in where there are
     several. Folders are searched to any depth, links followed, loops of links read once, hidden files passed over;
     `outputs`, which were made from the rest, are no input where they lie in one of them.
+
+    Args:
+      values: of the flag.
+      *outputs: what the command writes.
+      others: filled with the paths of the files in these folders that are no pictures of a kind that is read.
 
     Raises:
       UserError: a path that does not exist, or no picture at all.
@@ -45,20 +53,23 @@ def find_pictures(values: Sequence[str], *outputs: str | os.PathLike) -> list[Pi
     paths = [pathlib.Path(value).expanduser() for value in split_list(values)]
     made = [pathlib.Path(os.path.abspath(output)) for output in outputs]
     found: dict[str, pathlib.Path] = {}
+    others = [] if others is None else others
     for path in paths:
         if path.is_dir():
             top = pathlib.Path(os.path.abspath(path))
             inside = [place for place in made if top in place.parents]
-            for name in folder.image_names(path):
+            passed: list[str] = []
+            for name in folder.image_names(path, others=passed):
                 if not any((top / name).is_relative_to(place) for place in inside):
                     found[str(top / name)] = path / name
+            others += [str(path / name) for name in passed if not _is_made(top / name, made)]
         elif path.exists():
             found[os.path.abspath(path)] = path
         else:
             raise UserError(f"--input={path}: no such file or folder; give another")
     if not found:
         raise UserError(
-            f"--input={','.join(map(str, paths))}: no picture ({', '.join(folder.SUFFIXES)}) in it; give another folder"
+            f"--input={','.join(map(str, paths))}: {folder.none_found(others, 'picture')} in it; give another folder"
         )
     base = _base(paths)
     return [Picture(path, os.path.relpath(place, base).replace(os.sep, "/")) for place, path in sorted(found.items())]
@@ -74,6 +85,20 @@ def read_reference(path: pathlib.Path, description: Description, fit: str) -> np
         return read_square(path.read_bytes(), description.image_size, fit, description.crop_share)[0]
     except (OSError, decoding.UnreadableImageError) as error:
         raise UserError(f"--reference={path}: {error}; give another picture") from None
+
+
+def passed_over(others: Sequence[str]) -> str:
+    """What is to be said of the files of `find_pictures` that are no pictures that can be read; nothing of none."""
+    if not others:
+        return ""
+    unread = [path for path in others if decoding.is_unread_picture(path)]
+    named = f"; the first pictures of them: {', '.join(map(printable, unread[:_NAMED]))}" if unread else ""
+    return f"{len(others)} files passed over, {decoding.counted(others)}{named}"
+
+
+def _is_made(path: pathlib.Path, made: Sequence[pathlib.Path]) -> bool:
+    """Whether a file is a result, or lies beside results."""
+    return any(path.is_relative_to(place) or path.name == "manifest.jsonl" for place in made)
 
 
 def _base(paths: Sequence[pathlib.Path]) -> str:

@@ -14,8 +14,8 @@ from rgunit_tf.inference.description import Description, describe
 from rgunit_tf.inference.networks import ExportNetworks, Networks, RunNetworks
 from rgunit_tf.models.style_prior import StylePrior
 
-Attributes = Sequence[str] | np.ndarray
-"""Changes by name (`"Blond_Hair"`, `"-Young"`), or label vectors float [K], [1, K] or [B, K]."""
+Attributes = str | Sequence[str] | np.ndarray
+"""Changes by name (`["Blond_Hair", "-Young"]`, or one, `"Blond_Hair"`), or label vectors float [K], [1, K], [B, K]."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +64,11 @@ class Model:
         self.description, self.networks = description, networks
         self.schema, self.image_size = description.schema, description.image_size
         self.prior = StylePrior(self.schema.size, description.style_dim // self.schema.size)
+
+    def __repr__(self) -> str:
+        parts = [f"{self.image_size} px", f"attributes {', '.join(self.schema.names)}"]
+        parts += [f"{self.description.neighbors} neighbors"] if self.description.neighbors else []
+        return f"<{self.description}: {'; '.join(parts)}>"
 
     def translate(
         self,
@@ -199,6 +204,8 @@ class Model:
         return self.schema.nearest_labels(self.styles_of(images))
 
     def _targets(self, own: np.ndarray, attributes: Attributes) -> np.ndarray:
+        if isinstance(attributes, str):
+            attributes = (attributes,)
         if not isinstance(attributes, np.ndarray):
             check_changes(self.schema, attributes)
             return target_labels(self.schema, self.schema.nearest_labels(own), attributes)

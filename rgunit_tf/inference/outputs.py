@@ -10,12 +10,15 @@ import numpy as np
 from PIL import Image
 
 from rgunit_tf import atomic
+from rgunit_tf.data import decoding
 from rgunit_tf.inference.request import Request
 
 # As near to lossless as makes no visible difference: no subsampling of colour.
 _FORMATS = {
     ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
     ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".jpe": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".jfif": ("JPEG", {"quality": 95, "subsampling": 0}),
     ".png": ("PNG", {}),
     ".webp": ("WEBP", {"quality": 95}),
     ".bmp": ("BMP", {}),
@@ -54,6 +57,8 @@ def write_picture(path: pathlib.Path, image: Image.Image) -> None:
     profile = image.info.get("icc_profile")
     if profile and kind != "BMP":
         options = {**options, "icc_profile": profile}
+    if kind == "JPEG":  # a PNG by another name may be transparent
+        image = decoding.to_rgb(image)
     with atomic.path(path) as temporary:
         image.save(temporary, format=kind, **options)
 
@@ -78,7 +83,8 @@ def write_animation(path: pathlib.Path, frames: Sequence[Image.Image], back: boo
     """
     shown = []
     for frame in frames:
-        small = frame.copy()
+        # GIF knows no half-transparent pixels, and draws frames over each other.
+        small = decoding.to_rgb(frame) if path.suffix == ".gif" else frame.copy()
         small.thumbnail((ANIMATION_SIDE, ANIMATION_SIDE), Image.Resampling.BICUBIC)
         shown.append(small)
     shown += shown[-2:0:-1] if back else []

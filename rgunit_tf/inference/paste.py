@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
+from rgunit_tf.data import decoding
 from rgunit_tf.inference.frames import Frame
 
 FEATHER = 0.08
@@ -25,16 +26,21 @@ def paste_back(
     exactly; where it is 1 stands what the model drew, enlarged, which is as blurred as its size makes it. Towards the
     edges of the square the change fades out, except where they are the photograph's own edges.
 
+    Of a photograph with transparent parts p is what is seen of it over white, as the model saw it; its own colours are
+    changed by as much more as they shine through less, and its alpha stays.
+
     Args:
-      photograph: RGB, upright, of the frame's size; see `frames.upright`.
+      photograph: RGB or RGBA, upright, of the frame's size; see `frames.upright`.
       square: what the model was given, uint8 [S, S, 3].
       result: its translation, uint8 [S, S, 3].
       mask: float [S, S, 1] in [0, 1].
       frame: where the square lies.
 
     Returns:
-      A new RGB image of the photograph's size.
+      A new image of the photograph's size and mode.
     """
+    seen = np.asarray(decoding.to_rgb(photograph))
+    alpha = np.asarray(photograph.getchannel("A")) if photograph.mode == "RGBA" else None
     pixels = np.array(photograph.convert("RGB"))
     left, upper, right, lower = frame.box
     width, height = right - left, lower - upper
@@ -53,11 +59,15 @@ def paste_back(
         change, small = np.stack(enlarged[:3], -1), np.stack(enlarged[3:6], -1)
         covered = np.clip(enlarged[6], 0.0, 1.0)[..., None]
         place = (slice(upper + top, upper + top + rows), slice(left, right))
-        original = pixels[place].astype(np.float32)
+        original = seen[place].astype(np.float32)
         feather = (down[top : top + rows, None] * across)[..., None]
-        changed = original + feather * (change - covered * (original - small))
-        pixels[place] = np.clip(np.rint(changed), 0.0, 255.0).astype(np.uint8)
-    image = Image.fromarray(pixels)
+        change = feather * (change - covered * (original - small))
+        if alpha is not None:
+            share = alpha[place][..., None].astype(np.float32) / 255.0
+            original = pixels[place].astype(np.float32)
+            change = np.divide(change, share, out=np.zeros_like(change), where=share > 0.0)
+        pixels[place] = np.clip(np.rint(original + change), 0.0, 255.0).astype(np.uint8)
+    image = Image.fromarray(pixels if alpha is None else np.dstack([pixels, alpha]))
     image.info = dict(photograph.info)
     return image
 

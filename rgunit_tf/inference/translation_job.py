@@ -197,7 +197,7 @@ class TranslationJob:
     def _write(self, decoded: _Decoded, translation: Translation, row: int, neighbors: list[np.ndarray]) -> None:
         """Writes all results of a picture, in the order of `outputs.names_of`."""
         files = iter(self.manifest.folder / name for name in self.outputs[decoded.picture.name])
-        photograph = upright(decoded.encoded) if self.request.paste_back else None
+        photograph = upright(decoded.encoded, alpha=True) if self.request.paste_back else None
         frames = []
         for variant, images in enumerate(translation.images):
             image, mask = images[row], translation.masks[variant, row]

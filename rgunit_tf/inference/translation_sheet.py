@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from rgunit_tf import grid
+from rgunit_tf.data import decoding
 from rgunit_tf.inference.request import Request
 
 ROWS = 24
@@ -59,9 +60,10 @@ def thumbnail(image: Image.Image, side: int = grid.CELL) -> np.ndarray:
     """A picture for a cell: uint8 [h, w, 3] whose longer side is `side`; small ones are enlarged by whole pixels."""
     scale = side / max(image.size)
     size = tuple(max(round(length * scale), 1) for length in image.size)
+    image = decoding.to_rgb(image)
     if scale >= 1.0:
-        return np.asarray(image.convert("RGB").resize(size, Image.Resampling.NEAREST))
-    return np.asarray(image.convert("RGB").resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0))
+        return np.asarray(image.resize(size, Image.Resampling.NEAREST))
+    return np.asarray(image.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0))
 
 
 def _framed(image: np.ndarray) -> np.ndarray:

@@ -60,13 +60,10 @@ class Gallery(tf.Module):
         self.ids = np.asarray(ids, dtype=np.str_)
         self.metadata = dict(metadata or {})
         if self.ids.shape != (index.size,):
-            raise UserError(
-                f"gallery: {index.size} embeddings, but ids of shape {self.ids.shape}; give one id an image"
-            )
+            raise UserError(f"gallery: {index.size} embeddings, but {self.ids.shape} ids; give one id an image")
         if images is not None and (images.dtype != "uint8" or images.shape[0] != index.size or len(images.shape) != 4):
             raise UserError(
-                f"gallery: images must be uint8 of shape [{index.size}, height, width, 3], not {images.dtype} of "
-                f"shape {list(images.shape)}"
+                f"gallery: images must be uint8 [{index.size}, H, W, 3], not {images.dtype} {list(images.shape)}"
             )
         self._ids = Ids(self.ids)
         # A large set of images has no place but the CPU's memory.
@@ -174,6 +171,12 @@ class Gallery(tf.Module):
         if isinstance(index, str):
             index = make_index(index, self.embeddings.numpy(), **index_options)
         return Gallery(index, self.ids, self._images, self.metadata)
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __repr__(self) -> str:
+        return f"<Gallery of {self.size} {'images' if self.has_images else 'ids alone'}, {type(self.index).__name__}>"
 
     @property
     def size(self) -> int:

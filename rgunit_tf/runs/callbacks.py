@@ -1,4 +1,4 @@
-"""What happens between steps: checkpoints, the history file and the progress bar."""
+"""What happens between steps: checkpoints, the history file and how far it is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import tensorflow as tf
 from absl import logging
 
-from rgunit_tf import atomic, cluster
+from rgunit_tf import atomic, cluster, progress
 from rgunit_tf.runs.checkpoints import CheckpointFolder
 from rgunit_tf.runs.clock import Clock
 from rgunit_tf.runs.events import EventFile
@@ -111,31 +111,33 @@ class Scalars(tf.keras.callbacks.Callback):
 
 
 class Progress(tf.keras.callbacks.Callback):
-    """Keras' progress bar over the steps of the whole stage, with a few of the terms beside it.
+    """A bar over the steps of the whole stage, or lines of it: images a second, time left, a few of the terms.
 
     Args:
       steps: of the stage.
+      batch_size: images a step.
       shown: names of the terms to show.
     """
 
-    def __init__(self, steps: int, shown: tuple[str, ...]):
+    def __init__(self, steps: int, batch_size: int, shown: tuple[str, ...]):
         super().__init__()
-        self.steps, self.shown, self._line = steps, shown, False
+        self.steps, self.batch_size, self.shown, self._bar = steps, batch_size, shown, None
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Starts the bar, on from the resumed step."""
-        logging.info("%s: from step %d to %d", self.model.name, int(self.model.step.numpy()), self.steps)
-        self._bar = tf.keras.utils.Progbar(self.steps, stateful_metrics=self.shown, unit_name="step")
+        if self._bar is None:
+            step = int(self.model.step.numpy())
+            logging.info("%s: from step %d to %d", self.model.name, step, self.steps)
+            self._bar = progress.bar(self.steps, "step", self.model.name, step, sys.stdout)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Moves the bar."""
-        values = [(name, float(value)) for name, value in (logs or {}).items() if name in self.shown]
-        step = int(self.model.step.numpy())
-        self._bar.update(step, values, finalize=step >= self.steps)
-        self._line = step < self.steps
+        """Moves the bar, after a rollback back."""
+        said = [f"{self.batch_size * rate:.3g} images/s"] if (rate := self._bar.format_dict["rate"]) else []
+        said += [f"{name} {float(value):.3g}" for name, value in (logs or {}).items() if name in self.shown]
+        self._bar.set_postfix_str(", ".join(said), refresh=False)
+        self._bar.update(int(self.model.step.numpy()) - self._bar.n)
 
     def close(self) -> None:
-        """Ends the line that an unfinished bar has begun, so that what is said next stands on one of its own."""
-        if self._line:
-            sys.stdout.write("\n")
-            sys.stdout.flush()
+        """Ends the bar's line, so that what is said next stands on one of its own."""
+        if self._bar is not None:
+            self._bar.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from typing import Any
 
 import ml_collections
@@ -13,7 +14,7 @@ from rgunit_tf import cluster
 from rgunit_tf.data.balance import balanced
 from rgunit_tf.data.split import Dataset, Split
 from rgunit_tf.distribution import barrier
-from rgunit_tf.errors import RunError
+from rgunit_tf.errors import RunError, UserError
 from rgunit_tf.names import printable, to_array
 from rgunit_tf.runs import finished
 from rgunit_tf.runs.callbacks import Checkpoints, History, Progress, Scalars
@@ -32,21 +33,32 @@ SHOWN = {
     "retrieval": ("triplet_loss", "satisfied"),
     "guided": ("generator_loss", "discriminator_loss", "cycle", "domain_g"),
 }
-"""Terms beside the progress bar."""
+"""Terms that are shown with the progress."""
 
 
 def fit(workdir: Workdir, name: str, model: Any, dataset: Dataset) -> None:
     """Trains `model` from its last checkpoint, if it has one, to the last step of its stage, and saves the result.
 
     Raises:
-      UserError: no checkpoint is whole.
+      UserError: no checkpoint is whole, or there is none of a finished stage that is to be trained on.
       NumericalFault: a loss or a gradient was not finite, and `train.on_nan` asks to stop then.
       RunError: another worker is gone.
     """
     config = workdir.config
     settings, directory = config[name], workdir.stage(name)
     folder = CheckpointFolder(directory / "checkpoints", model.training_state, config.train.keep_checkpoints)
-    folder.restore()
+    restored, trained = folder.restore(), name in workdir.finished_stages()
+    if trained:
+        before = workdir.steps_of(name)
+        if restored is None:
+            raise UserError(
+                f"{name}.steps={settings.steps}: {folder.folder} holds no checkpoint of the {before} steps that are "
+                f"trained; start a new run from them with --init_from={workdir.path}"
+            )
+        logging.info(
+            "%s: %d steps are trained; on to %d, by the learning rates and noise of a training of so many", name,
+            before, settings.steps,
+        )  # fmt: skip
     rollbacks = Rollbacks(directory / "rollbacks.json")
     clock = Clock(directory / "clock.json")
     train = balanced(dataset.train) if config.data.balance and name != "retrieval" else dataset.train
@@ -74,6 +86,8 @@ def fit(workdir: Workdir, name: str, model: Any, dataset: Dataset) -> None:
         if samples:
             samples.draw()
         if cluster.is_chief():
+            if trained:  # the checkpoint of the last step is there: a command that is killed here has nothing to redo
+                shutil.rmtree(directory / "final")
             finished.save(model, directory / "final", {"steps": settings.steps, "seconds": clock.seconds})
         barrier()
         stop.leave(f"the {name} stage is finished")
@@ -84,7 +98,8 @@ def _records(
 ) -> tuple[Samples | None, list[tf.keras.callbacks.Callback]]:
     """The grids of samples, if the stage makes pictures, and all callbacks that record the training."""
     config, directory = workdir.config, workdir.stage(model.name)
-    progress = Progress(config[model.name].steps, SHOWN[model.name])
+    settings = config[model.name]
+    progress = Progress(settings.steps, settings.batch_size, SHOWN[model.name])
     stack.callback(progress.close)
     callbacks = [History(directory / "history.csv"), progress]
     events = None

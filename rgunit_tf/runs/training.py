@@ -12,10 +12,10 @@ import tensorflow as tf
 from rgunit_tf import cluster
 from rgunit_tf.config import STAGES
 from rgunit_tf.data.split import Dataset
-from rgunit_tf.distribution import chief_first, make_strategy
+from rgunit_tf.distribution import barrier, chief_first, make_strategy
 from rgunit_tf.errors import UserError
 from rgunit_tf.retrieval.gallery import Gallery
-from rgunit_tf.runs import architecture, contents, finished, fitting
+from rgunit_tf.runs import architecture, contents, finished, fitting, initial
 from rgunit_tf.runs.workdir import Workdir
 from rgunit_tf.stages import precision
 from rgunit_tf.stages.retrieval import RetrievalModel
@@ -42,6 +42,22 @@ def configure(config: ml_collections.ConfigDict) -> None:
         make_strategy(config.train.strategy)
 
 
+def in_use(config: ml_collections.ConfigDict) -> str:
+    """What a training computes with, in a line; after `configure`."""
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    kind = _count(len(devices), devices[0].device_type)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    kernels = "oneDNN's kernels" if os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "1" else "TensorFlow's kernels"
+    others = f", {_count(cluster.workers(), 'worker')}" if cluster.workers() > 1 else ""
+    compiled = ", XLA" if config.train.jit_compile else ""
+    used = [kind + others, _count(cores or 1, "core"), config.train.precision, kernels + compiled]
+    return ", ".join([*used, f"TensorFlow {tf.__version__}"])
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number > 1 else ''}"
+
+
 def train_stage(workdir: Workdir, name: str, dataset: Dataset) -> None:
     """Trains a stage to its end, from its last checkpoint if it has one; the stages it needs must be finished.
 
@@ -53,6 +69,7 @@ def train_stage(workdir: Workdir, name: str, dataset: Dataset) -> None:
     Raises:
       UserError: a stage it needs is missing or damaged, no checkpoint of it is whole, or the data have changed.
     """
+    barrier()  # what the chief has written is read by all
     config = workdir.config
     workdir.claim_data(dataset.fingerprint)
     later = [stage for stage in STAGES[STAGES.index(name) + 1 :] if stage in workdir.finished_stages()]
@@ -77,11 +94,8 @@ def train_stage(workdir: Workdir, name: str, dataset: Dataset) -> None:
 
 
 def _build(workdir: Workdir, name: str, dataset: Dataset, gallery: Gallery | None) -> Any:
-    """The compiled model of a stage, with fresh weights where it does not start from those of another stage."""
+    """The compiled model of a stage, with fresh weights where it starts from none of another stage or run."""
     config = workdir.config
-    execution = {"steps_per_execution": config.train.steps_per_execution}
-    if name != "guided":
-        execution["jit_compile"] = config.train.jit_compile
     if name == "translation":
         model = TranslationModel(
             dataset.schema,
@@ -89,15 +103,20 @@ def _build(workdir: Workdir, name: str, dataset: Dataset, gallery: Gallery | Non
             config.train.seed,
             **architecture.resolved(config.model, dataset.train),
         )
-        model.compile(config.translation, config.loss, **execution)
     elif name == "retrieval":
         chosen = {key: config.retrieval[key] for key in RetrievalModel.ARCHITECTURE}
         model = RetrievalModel(finished.load(workdir, "translation"), config.train.seed, **chosen)
-        model.compile(config.retrieval, **execution)
     else:
         chosen = ("neighbors", "mode", "content_cache_mb", "content_cache_dtype", "initial_share")
         model = finished.guided(workdir, gallery, **{key: config.guided[key] for key in chosen})
         if model.neighbors and cluster.is_chief():
             contents.write(workdir, model.contents_of)
-        model.compile(config.guided, config.loss, **execution)
+    if workdir.origin and not workdir.stage_has_begun(name):
+        # Before the optimisers, which keep averages of the weights, are made.
+        initial.start_from(model, Workdir(workdir.origin))
+    execution = {"steps_per_execution": config.train.steps_per_execution}
+    if name != "guided":
+        execution["jit_compile"] = config.train.jit_compile
+    losses = () if name == "retrieval" else (config.loss,)
+    model.compile(config[name], *losses, **execution)
     return model

@@ -35,7 +35,7 @@ def test_what_several_commands_have():
     command = flags.Flags()
     assert command.stage().default == "all" and command.workdir(required=False).name == "workdir"
     assert command.output("the results").name == "output" and command.config().name == "config"
-    assert [flag.name for flag in command.own()] == ["config", "output", "stage", "workdir"]
+    assert [flag.name for flag in command.own()] == ["config", "output", "print_config", "stage", "workdir"]
     assert [flag.help for flag in command.own() if flag.name == "output"] == ["the results"]
 
 

@@ -1,5 +1,6 @@
 import os
 import pathlib
+import shlex
 import subprocess
 import sys
 
@@ -98,7 +99,7 @@ def test_exit_code_of_main_is_kept(run):
 
 
 def test_information_is_logged_unless_told_otherwise(run):
-    assert "a line of the log" in run("--do=log")[2]
+    assert run("--do=log")[2] == "a line of the log\n"
     assert run("--do=log", "--verbosity=-1")[2] == ""
 
 
@@ -140,6 +141,29 @@ def test_help_goes_to_stdout(run):
     assert all(f"--{name}\n" in out for name in ("config", "do", "stage", "workdir"))
     assert "--config.data.image_size" not in out
     assert "--config.data.image_size\n" in run("--helpfull")[1]
+
+
+def test_the_long_help_shows_the_values_of_the_config_that_is_given(run):
+    def shown(*arguments):
+        lines = run("--helpfull", *arguments)[1].splitlines()
+        return lines[lines.index("  --config.data.image_size") + 1].rpartition("[")[2]
+
+    assert shown() == "32]" and shown("--config=celeba") == "128]"
+    assert shown("--config=celeba", "--config.data.image_size=48") == "48]"
+
+
+def test_the_settings_in_force_can_be_given_again(run):
+    arguments = ["--config=celeba", "--config.data.root=my pictures", "--config.data.attributes=Male,Young",
+                 "--config.data.groups=()", "--config.loss.cycle=3"]  # fmt: skip
+    code, out, err = run("--print_config", *arguments)
+    assert (code, err) == (0, "")
+    lines = shlex.split(out)
+    assert {"--config.data.root=my pictures", "--config.data.attributes=Male,Young", "--config.loss.cycle=3.0"} <= set(
+        lines
+    )
+    assert run("--print_config", *lines)[1] == out
+    groups = run("--print_config", "--config=avatars")[1]
+    assert run("--print_config", *shlex.split(groups))[1] == groups
 
 
 def test_a_second_call_in_one_process_starts_afresh(monkeypatch, capsys):

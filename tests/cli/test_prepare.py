@@ -30,13 +30,16 @@ def run(photos, tmp_path, capsys):
 
 def test_it_says_what_is_where(run, photos, tmp_path):
     (photos / "cat" / "7.png").write_bytes(b"no image")
+    (photos / "cat" / "notes.txt").write_text("x")
     code, out, err = run()
-    assert (code, err) == (0, "") and out.count("\n") == 1
-    assert out.startswith("prepare: 119 images (train ") and "; 1 unreadable skipped" in out
+    table, _, said = out.strip().rpartition("\n")
+    assert (code, err) == (0, "")
+    assert table.startswith(f"data: folder {photos}, 2 domains") and "left out: 1 files that are not" in table
+    assert said.startswith("prepare: 119 images (train ") and "; 1 unreadable skipped" in said
     assert f"--config.data.source=tfrecord --config.data.root={tmp_path / 'records'}" in out
     assert json.loads((tmp_path / "records" / "dataset.json").read_text())["splits"].keys() >= {"train", "test"}
     code, again, _ = run()
-    assert code == 0 and again.startswith("prepare: 119 images")
+    assert code == 0 and "prepare: 119 images" in again
 
 
 def test_images_to_retrieve_from_are_prepared_once_and_named_in_training(run, photos, tmp_path):

@@ -55,10 +55,38 @@ def test_mistakes_are_one_line_and_code_2(call, tmp_path, arguments, message):
 
 
 def test_another_config_is_refused_before_anything_is_read(call, tmp_path):
-    Workdir(tmp_path).claim(settings.default_config())
+    Workdir(tmp_path).claim(settings.default_config(), "data")
     code, error = call(f"--workdir={tmp_path}", "--config=celeba", "--config.data.root=/nowhere", "--config.loss.kl=3")
     assert code == 2 and error.count("\n") == 1, error
     assert "data.source: avatars != celeba" in error and "loss.kl: 0.1 != 3.0" in error
+
+
+def test_a_failed_first_command_does_not_own_the_workdir(call, tmp_path):
+    run = tmp_path / "run"
+    for root in ("", "/nowhere"):
+        code, error = call(f"--workdir={run}", "--config=celeba", f"--config.data.root={root}")
+        assert code == 2 and "data.root" in error
+    (tmp_path / "empty").mkdir()
+    code, error = call(f"--workdir={run}", "--config=celeba", f"--config.data.root={tmp_path / 'empty'}")
+    assert code == 2 and "another config" not in error and str(tmp_path / "empty") in error
+    assert not (run / "config.json").exists()
+
+
+def test_what_is_wrong_with_the_root_is_said_before_tensorflow_is_there(root, tmp_path):
+    code = (
+        "import sys\nfrom rgunit_tf.cli import launcher, train\n"
+        "code = launcher.call(train.main, train.FLAGS, sys.argv)\nassert code == 2 and 'tensorflow' not in sys.modules"
+    )
+    arguments = ["--config=celeba", "--config.data.root=/nowhere/at/all", f"--workdir={tmp_path / 'run'}"]
+    result = subprocess.run([sys.executable, "-c", code, *arguments], cwd=root, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.count("\n") == 1 and "--config.data.root=/nowhere/at/all: no such folder" in result.stderr
+
+
+@pytest.mark.parametrize("origin", ["/nowhere", "."])
+def test_a_run_that_cannot_be_started_from(call, tmp_path, origin):
+    code, error = call(f"--workdir={tmp_path / 'run'}", f"--init_from={origin}", "--config=avatars")
+    assert code == 2 and "no run with a finished translation stage" in error
 
 
 def test_a_workdir_in_use_is_refused(call, tmp_path):
@@ -85,7 +113,7 @@ class TestReport:
         workdir.claim(configs.load(str(configs.find("avatars"))))
         for stage in STAGES:
             (workdir.path / stage / "final").mkdir(parents=True)
-            (workdir.path / stage / "final/stage.json").write_text('{"steps": 1}')
+            (workdir.path / stage / "final/stage.json").write_text('{"steps": 1000000}')
             (workdir.path / stage / "final/weights.index").write_text("")
             (workdir.path / stage / "export/1/assets.extra").mkdir(parents=True)
             (workdir.path / stage / "export/1/assets.extra/rgunit.json").write_text("{}")
@@ -112,7 +140,7 @@ class TestReport:
             assert call(f"--workdir={finished.path}", "--config=avatars") == (0, "")
         assert measured == [list(STAGES)]
         assert "translation report" in (finished.path / "evaluation/report.html").read_text()
-        (finished.path / "guided/final/stage.json").write_text('{"steps": 2}')
+        (finished.path / "guided/final/stage.json").write_text('{"steps": 1000001}')
         assert call(f"--workdir={finished.path}", "--config=avatars") == (0, "")
         assert len(measured) == 2, "another training, another report"
 

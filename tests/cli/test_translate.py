@@ -38,6 +38,19 @@ def test_bad_files_are_named_and_the_rest_is_done(run, tmp_path):
     assert sorted(hashes(tmp_path / "out")) == ["0.png", "1.png", "2.png", "3.png", "5.png", "contact_sheet.png"]
 
 
+def test_other_kinds_of_pictures_are_taken_or_counted(run, photos, tmp_path):
+    (photos / "4.png").unlink()
+    Image.new("RGB", (20, 20)).save(photos / "6.tif")
+    Image.new("RGB", (20, 20)).save(photos / "7.jfif")
+    (photos / "notes.txt").write_text("x")
+    code, out, err = run("--to=Male")
+    assert code == 0 and "7 pictures translated" in out and err == "translate: 1 files passed over, 1 .txt\n"
+    assert {"6.tif.png", "7.jfif"} <= set(hashes(tmp_path / "out"))
+    (photos / "8.cr2").write_bytes(b"x")
+    code, out, err = run("--to=Male")
+    assert code == 1 and "2 files passed over, 1 .cr2, 1 .txt" in err and str(photos / "8.cr2") in err
+
+
 def test_a_second_run_does_nothing_and_does_not_load_the_model(run, photos, tmp_path):
     (photos / "4.png").unlink()
     assert run("--to=Male")[0] == 0

@@ -179,7 +179,7 @@ def test_names_that_are_not_utf8(celeba):
     [
         ("000001.png 3", r"list_eval_partition.txt:1: '000001.png 3'; write"),
         ("000001.png", r":1: '000001.png'; write"),
-        ("other.png 0", r":1: other.png is not in list_attr_celeba.txt"),
+        ("other.png 0", r":1: other.png is not in the list of attributes"),
         ("000002.png 0", r":2: 000002.png occurs twice"),
         ("", r"no line for 000001.png; add it"),
     ],

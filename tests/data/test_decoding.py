@@ -76,8 +76,8 @@ def test_centre_square(width, height):
 def test_crop_is_of_the_centre_and_never_more_than_the_image():
     pixels = np.random.default_rng(1).integers(0, 256, (20, 16, 3), dtype=np.uint8)
     encoded = encode(Image.fromarray(pixels))
-    np.testing.assert_array_equal(decoding.decode(encoded, 12, crop=12), pixels[4:16, 2:14])
-    np.testing.assert_array_equal(decoding.decode(encoded, 16, crop=178), pixels[2:18])
+    np.testing.assert_array_equal(decoding.decode(encoded, 12, crop_share=12 / 16), pixels[4:16, 2:14])
+    np.testing.assert_array_equal(decoding.decode(encoded, 16, crop_share=1.0), pixels[2:18])
 
 
 def test_resize_is_antialiased():
@@ -91,8 +91,8 @@ def test_large_jpeg_agrees_with_the_full_decoding():
     fast = decoding.decode(encode(image, "JPEG", quality=95), 16).astype(int)
     exact = decoding.decode(encode(image), 16).astype(int)
     assert np.abs(fast - exact).max() < 8
-    cropped = decoding.decode(encode(image, "JPEG", quality=95), 16, crop=300).astype(int)
-    assert np.abs(cropped - decoding.decode(encode(image), 16, crop=300)).max() < 8
+    cropped = decoding.decode(encode(image, "JPEG", quality=95), 16, crop_share=300 / 502).astype(int)
+    assert np.abs(cropped - decoding.decode(encode(image), 16, crop_share=300 / 502)).max() < 8
 
 
 @pytest.mark.parametrize("width, height", [(1, 1), (1, 300), (3, 2)])

@@ -206,13 +206,13 @@ def test_a_spoilt_cache_never_gives_other_images(data, tmp_path_factory):
         patch.setattr(decode_cache, "SMALLEST_BYTES", 0)
         reader = FileReader(root, [f"{number}.png" for number in range(3)])
         images = decoding.decode_rows(reader, range(3), 8)[0]
-        decode_cache.save(reader, 8, 0, images, {1: "broken"})
+        decode_cache.save(reader, 8, 1.0, images, {1: "broken"})
         decode_cache.save_unreadable(reader, {1: "broken"})
         for file in sorted((root / "cache" / "decoded").iterdir(), key=lambda file: file.stat().st_size):
             content = bytearray(file.read_bytes())
             content[data.draw(st.integers(0, 999)) * len(content) // 1000] ^= 1 << data.draw(st.integers(0, 7))
             file.write_bytes(content)
-        held = decode_cache.load(reader, 8, 0)
+        held = decode_cache.load(reader, 8, 1.0)
         assert held is None or ((held[0] == images).all() and held[1] == {1: "broken"})
         assert decode_cache.load_unreadable(reader) in (None, {1: "broken"})
 

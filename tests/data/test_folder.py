@@ -34,6 +34,62 @@ def test_validation_may_be_written_out(make_folder):
         source.load_records(root)
 
 
+@pytest.mark.parametrize(
+    ("train", "validation", "test"),
+    [("Train", "Valid", "Test"), ("training", "validation", "testing"), ("TRAIN", "VAL", "TEST")],
+)
+def test_parts_in_the_spellings_that_people_have(make_folder, train, validation, test):
+    names = {"train": train, "val": validation, "test": test}
+    counts = {f"{names[part]}/{domain}": number for (part, domain), number in
+              ((name.split("/"), number) for name, number in ALL.items())}  # fmt: skip
+    records = source.load_records(make_folder(counts))
+    assert records.schema.names == ("cat", "dog")
+    assert [count(records, part) for part in (TRAIN, VALIDATION, TEST)] == [11, 4, 4]
+
+
+@pytest.mark.parametrize(
+    ("folders", "domains"),
+    [
+        (("trainA", "trainB", "testA", "testB"), ("A", "B")),
+        (("traina", "trainb", "testa", "testb"), ("A", "B")),
+        (("train_cat", "train_dog", "test_cat", "test_dog"), ("cat", "dog")),
+    ],
+)
+def test_a_folder_for_each_part_and_domain(make_folder, folders, domains):
+    """CycleGAN's layout: no test picture is trained on."""
+    root = make_folder(dict(zip(folders, (12, 10, 3, 2), strict=True)))
+    records = source.load_records(root, validation_fraction=0.0)
+    assert records.schema.names == domains
+    assert [count(records, part) for part in (TRAIN, VALIDATION, TEST)] == [22, 0, 5]
+    for name, label in zip(records.ids, records.labels, strict=True):
+        assert name.split("/")[0] in (folders[0], folders[2]) if label[0] else (folders[1], folders[3])
+
+
+def test_domains_may_begin_like_a_part(make_folder):
+    records = source.load_records(make_folder({"test_tube": 5, "flask": 5}))
+    assert records.schema.names == ("flask", "test_tube")
+
+
+def test_the_only_folder_of_an_archive_is_entered(make_folder):
+    root = make_folder({f"photos/{name}": number for name, number in ALL.items()})
+    records = source.load_records(root)
+    assert [count(records, part) for part in (TRAIN, VALIDATION, TEST)] == [11, 4, 4]
+    assert "train/cat/0.png" in records.ids
+
+
+def test_what_is_left_out_is_counted_and_named(make_folder):
+    root = make_folder({**ALL, "drafts": 2, "train": 3})
+    for name in ("a.txt", "b.heic", "c.HEIC", "d"):
+        (root / "train/cat" / name).write_bytes(b"x")
+    records = source.load_records(root)
+    assert len(records.ids) == sum(ALL.values())
+    folders, beside, others = records.left_out
+    assert folders == "drafts/: no part of the data by its name"
+    assert beside == "3 pictures beside the domains' folders: of no domain"
+    assert others.startswith("4 files that are not read as pictures: 2 .heic")
+    assert "1 .txt" in others and "1 without ending" in others
+
+
 def test_without_test_folder_val_is_the_test_part(make_folder):
     counts = {name: number for name, number in ALL.items() if not name.startswith("test")}
     records = source.load_records(make_folder(counts), validation_fraction=0.3)
@@ -82,6 +138,12 @@ def test_nested_images_keep_their_path_as_id(make_folder):
         ({"cat": 2, "dog": 0}, "dog: no image"),
         ({**ALL, "val/wild": 1}, "val: domains cat, dog, wild differ from those of train/: cat, dog"),
         ({"train/cat": 1, "train/dog": 1, "test/cat": 1}, "test: domains cat differ"),
+        ({"trainA": 1, "trainB": 1, "testA": 1}, "testA: domains A differ from those of trainA/: A, B"),
+        ({"trainA": 1, "testA": 1}, r"1 domain folders, at least 2 .* \(found: testA, trainA\)"),
+        ({"testA": 1, "testB": 1}, "testA/ is named like a part of the data, but there is no trainA/"),
+        ({"cat": 1, "dog": 1, "Valid": 1}, "Valid/ is named like a part of the data, but there is no train/"),
+        ({"train/cat": 1, "train/test": 1}, "test: a domain may not be named like a part"),
+        ({"train/cat": 1, "train/dog": 1, "Train/cat": 1}, "Train/ and train/ both exist"),
         ({"a,b": 1, "dog": 1}, "may not hold a comma"),
         ({"-cat": 1, "dog": 1}, "or start with '-'"),
     ],

@@ -58,6 +58,8 @@ def test_training_gets_the_same_batches_from_records_and_source(celeba, tmp_path
     assert source.train.content_names == read.train.content_names
     assert celeba.names[3] not in read.train.ids
     assert read.fingerprint == source.fingerprint
+    excluded, unreadable = (line for line in read.summary.splitlines() if "left out" in line and "fraction" not in line)
+    assert "12 of 120 rows, which data.groups" in excluded and "left out: 1 images that could not be read" in unreadable
 
 
 def test_shards_are_plain_tfrecord(records, tmp_path):
@@ -227,7 +229,7 @@ def test_a_full_disk_is_one_line(records, tmp_path, monkeypatch):
 def test_more_than_one_percent_unreadable_stops_and_leaves_nothing_in_the_way(celeba, records, tmp_path):
     good = (celeba.images / celeba.names[5]).read_bytes()
     (celeba.images / celeba.names[5]).write_bytes(good[:60])
-    with pytest.raises(UserError, match=rf"{celeba.names[5]}: not a readable image .*at least 1 of 40") as caught:
+    with pytest.raises(UserError, match=rf"at least 1 of 40 images cannot be read.*{celeba.names[5]} \(") as caught:
         prepare.write_tfrecord(records, tmp_path / "records", shards=4)
     assert "\n" not in str(caught.value)
     (celeba.images / celeba.names[5]).write_bytes(good)

@@ -23,6 +23,10 @@ def test_subset_keeps_rows_together(dataset):
     assert len(train.subset(young)) == young.sum()
 
 
+def test_words(dataset):
+    assert repr(dataset.train).startswith(f"<Split of {len(dataset.train)} images, 16 px, labelled by Black_Hair, ")
+
+
 def test_images(dataset):
     image = dataset.test.image(1)
     assert image.shape == (16, 16, 3)

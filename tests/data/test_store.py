@@ -44,7 +44,7 @@ def test_more_than_a_hundredth_stops(files, memory):
     root, names = files
     (root / "9.png").write_bytes((root / "9.png").read_bytes()[:70])
     (root / "7.png").unlink()
-    with pytest.raises(UserError, match=r"7.png: not a readable image .*; 2 of 120 images are not; replace"):
+    with pytest.raises(UserError, match=r"2 of 120 images cannot be read, .*: .*7\.png .*; .*9\.png .*; repl"):
         ImageStore(FileReader(root, names), 8, memory=memory)
 
 
@@ -79,7 +79,7 @@ def test_cache_knows_what_pixels_depend_on(files, everything_cached, cache):
     root, names = files
     ImageStore(FileReader(root, names), 8)
     ImageStore(FileReader(root, names), 12)
-    ImageStore(FileReader(root, names), 8, crop=10)
+    ImageStore(FileReader(root, names), 8, crop_share=0.5)
     assert len(list(cache.glob("decoded/*.npy"))) == 3
     (root / "5.png").write_bytes((root / "6.png").read_bytes())
     store = ImageStore(FileReader(root, names), 8)
@@ -114,7 +114,7 @@ def test_cache_does_not_grow_without_end(files, everything_cached, cache, monkey
     root, names = files
     monkeypatch.setattr(decode_cache, "LARGEST_TOTAL_BYTES", 2 * 120 * 8 * 8 * 3 + 1000)
     for crop in range(1, 5):
-        ImageStore(FileReader(root, names), 8, crop=crop)
+        ImageStore(FileReader(root, names), 8, crop_share=crop / 5)
     assert len(list(cache.glob("decoded/*.npy"))) == 2
     assert len(list(cache.glob("decoded/*.json"))) == 2
 

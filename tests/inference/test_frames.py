@@ -33,7 +33,7 @@ def test_crops_give_the_pixels_of_training(width, height):
 def test_a_share_of_the_shorter_side():
     data = encoded(gradient(178, 218))
     square, frame = read_square(data, 32, crop_share=100 / 178)
-    np.testing.assert_array_equal(square, decode(data, 32, crop=100))
+    np.testing.assert_array_equal(square, decode(data, 32, 100 / 178))
     assert frame.box == (39, 59, 139, 159)
 
 

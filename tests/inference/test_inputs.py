@@ -1,7 +1,7 @@
 import pytest
 
 from rgunit_tf.errors import UserError
-from rgunit_tf.inference.inputs import find_pictures
+from rgunit_tf.inference.inputs import find_pictures, passed_over
 
 
 def names(*values, output="out"):
@@ -53,3 +53,16 @@ def test_nothing_there(folder):
     (folder / "empty").mkdir()
     with pytest.raises(UserError, match=r"no picture \(\.jpg"):
         names(folder / "empty")
+
+
+def test_what_is_no_picture_is_counted_and_named(folder):
+    (folder / "x/a.cr2").write_bytes(b"")
+    (folder / "x/out").mkdir()
+    (folder / "x/out/manifest.jsonl").write_text("{}")
+    others: list[str] = []
+    find_pictures([str(folder / "x"), str(folder / "y")], folder / "x/out", others=others)
+    assert sorted(others) == [str(folder / "x/a.cr2"), str(folder / "x/notes.txt")]
+    assert passed_over(others) == (
+        f"2 files passed over, 1 .cr2, 1 .txt; the first pictures of them: {folder / 'x/a.cr2'}"
+    )
+    assert passed_over([]) == ""

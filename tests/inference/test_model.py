@@ -28,6 +28,17 @@ def test_named_attributes_change_and_the_others_stay(model, images, schema):
     np.testing.assert_array_equal(result.images[0], model.networks.translate(images, result.styles[0])[0])
 
 
+def test_a_string_is_one_name(model, images):
+    np.testing.assert_array_equal(model.translate(images, "Male").targets, model.translate(images, ["Male"]).targets)
+    with pytest.raises(UserError, match="attributes: unknown attribute 'Mail'"):
+        model.translate(images, "Mail")
+
+
+def test_it_says_what_it_is(guided, schema):
+    assert repr(guided).startswith(f"<{guided.description}: {SIZE} px; attributes {', '.join(schema.names)}")
+    assert "2 neighbors" in repr(guided)
+
+
 def test_label_vectors(model, images, schema):
     one = schema.vector(["Male"])
     for labels in (one, one[None], np.stack([one] * 3)):

@@ -58,7 +58,9 @@ def export(stages, tmp_path_factory):
 
 @pytest.fixture(scope="module", params=["workdir", "export"])
 def model(request, workdir, export):
-    return load(workdir.path if request.param == "workdir" else export)
+    import rgunit_tf as rg
+
+    return rg.load(workdir.path if request.param == "workdir" else export)
 
 
 @pytest.fixture(scope="module")

@@ -66,6 +66,31 @@ def test_detail_stays_in_proportion_where_the_mask_is_half_on():
     assert np.abs(pasted - expected)[:, 30:90].max() <= 2
 
 
+def test_alpha_stays_and_what_is_seen_changes_as_without_it():
+    """Over white the result is the one that the picture laid over white would have given."""
+    photograph = noise(*CROP.size)
+    across = np.linspace(0, 255, CROP.size[0]).astype(np.uint8)
+    alpha = np.repeat(across[None], CROP.size[1], 0)
+    alpha[:20] = 255
+    photograph.putalpha(Image.fromarray(alpha))
+    seen = Image.alpha_composite(Image.new("RGBA", CROP.size, "white"), photograph).convert("RGB")
+    square = small(seen, CROP)
+    result = np.clip(square.astype(int) - 20, 0, 255).astype(np.uint8)
+    for mask, shown in ((np.zeros((SIZE, SIZE, 1), np.float32), square), (np.full((SIZE, SIZE, 1), 0.2), result)):
+        pasted = paste.paste_back(photograph, square, shown, mask, CROP)
+        assert pasted.mode == "RGBA"
+        np.testing.assert_array_equal(np.asarray(pasted)[..., 3], alpha)
+        if shown is square and not mask.any():
+            np.testing.assert_array_equal(np.asarray(pasted), np.asarray(photograph))
+            continue
+        over = Image.alpha_composite(Image.new("RGBA", CROP.size, "white"), pasted).convert("RGB")
+        expected = paste.paste_back(seen, square, shown, mask, CROP)
+        difference = np.abs(np.asarray(over).astype(int) - np.asarray(expected))
+        # Where little shines through, colours end at black or white before the change is made whole.
+        assert difference[:, 60:].mean() < 3 and difference[:20].max() <= 1
+        assert (np.asarray(pasted)[:20, 30:90] != np.asarray(photograph)[:20, 30:90]).any()
+
+
 def test_bands_do_not_show(monkeypatch):
     frame = Frame((300, 240), (30, 0, 270, 240), (0, 0, SIZE, SIZE))
     photograph = noise(*frame.size)

@@ -138,6 +138,18 @@ def test_pasted_back_into_the_whole_photograph(make_job, model, tmp_path, photos
     assert (before[10:30] != after[10:30]).mean() > 0.5
 
 
+@pytest.mark.parametrize("name", ["clear.png", "clear.webp", "named.jpg"])
+def test_alpha_of_the_photograph_is_kept_where_its_format_can(make_job, model, tmp_path, photos, name):
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 40, 4), np.uint8)
+    pixels[:10, :, 3] = 0
+    Image.fromarray(pixels).save(photos / name, "WEBP" if name.endswith("webp") else "PNG", lossless=True)
+    make_job(Request(to=(("Male",), ("-Male",)), paste_back=True, animate="gif")).run(model)
+    result = Image.open(tmp_path / "out" / name.replace(".", ".Male."))
+    assert result.size == (40, 30) and result.mode == ("RGB" if name.endswith("jpg") else "RGBA")
+    if result.mode == "RGBA":
+        assert np.abs(np.asarray(result)[..., 3].astype(int) - pixels[..., 3]).max() == 0
+
+
 def test_padding_keeps_the_shape(make_job, model, tmp_path):
     outcome = make_job(Request(to=(("Male",),), fit="pad")).run(model)
     assert outcome.cropped == 0

@@ -319,3 +319,10 @@ def run(program, *arguments):
         timeout=300,
     )
     assert process.returncode == 0, process.stderr[-3000:]
+
+
+def test_length_and_words():
+    gallery = make(5)
+    assert len(gallery) == gallery.size == 5
+    assert repr(gallery) == "<Gallery of 5 images, ExactIndex>"
+    assert repr(make(5, images=False)) == "<Gallery of 5 ids alone, ExactIndex>"

@@ -12,6 +12,7 @@ import tensorflow as tf
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from rgunit_tf import progress as progress_module
 from rgunit_tf.runs.callbacks import Checkpoints, History, Progress, Scalars
 from rgunit_tf.runs.checkpoints import CheckpointFolder
 from rgunit_tf.runs.clock import Clock
@@ -174,10 +175,15 @@ def test_scalars_are_shown_by_step(model, tmp_path):
     events.close()
 
 
-@pytest.mark.parametrize(("ends", "added"), [([5], "\n"), ([5, 10], "")])
-def test_an_unfinished_bar_leaves_the_line(model, capsys, ends, added):
-    progress = Progress(10, ("loss",))
+@pytest.mark.parametrize("ends", [[5], [5, 10], [5, 10, 5]])
+def test_progress_in_a_log_file_is_lines(model, capsys, monkeypatch, ends):
+    """As of a run that was ended, one that came to its end, and one that went back."""
+    monkeypatch.setattr(progress_module, "SECONDS", 0.0)
+    progress = Progress(10, 4, ("loss",))
     run(progress, model, ends)
-    capsys.readouterr()
     progress.close()
-    assert capsys.readouterr().out == added
+    out = capsys.readouterr().out
+    assert "\r" not in out and "\b" not in out and out.endswith("\n")
+    last = out.splitlines()[-1]
+    assert last.startswith(f"model: {ends[-1]} of 10 steps, ")
+    assert all(words in last for words in (" left", "images/s", f"loss {ends[-1]}"))

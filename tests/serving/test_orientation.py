@@ -113,7 +113,7 @@ def test_pixels_as_in_training(decoded, kind, stored):
         content = encode(kind, image, exif=exif)
         crop = image.height // 2 + image.height // 2 % 2 - 1
         found = decoded(content, 16, crop / image.height)
-        difference = np.abs(found - decoding.decode(content, 16, crop))
+        difference = np.abs(found - decoding.decode(content, 16, crop / image.height))
         assert difference.max() <= 1 and difference.mean() < 0.01
         if stored > 1:
             assert np.abs(decoded(encode(kind, image), 16, crop / image.height) - found).mean() > 5

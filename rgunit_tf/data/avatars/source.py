@@ -118,7 +118,6 @@ def counterfactuals(
     labels: np.ndarray,
     size: int | None = None,
     workers: int | None = None,
-    crop: int = 178,
 ) -> np.ndarray:
     """The people of N images of the set at `root`, drawn with other domain attributes, in parallel processes.
 
@@ -129,9 +128,8 @@ def counterfactuals(
       root: a set made by `draw_dataset`.
       ids: N file names, as in list_attr_celeba.txt; one may occur several times.
       labels: [N, 5] zeros and ones in the order of `DOMAIN_ATTRIBUTES`.
-      size: side of the square results, cropped and resized as `data.image_size` does; by default they are uncropped.
+      size: side of the square results, the largest centred square of each; by default they are uncropped.
       workers: processes; all cores by default.
-      crop: side of the centre crop, as `data.crop`.
 
     Returns:
       uint8 [N, size, size, 3], or uncropped [N, H, W, 3] of the size of the files.
@@ -142,14 +140,12 @@ def counterfactuals(
     """
     people, width = _people(root)
     wanted = [with_labels(_find(people, root, str(name)), vector) for name, vector in zip(ids, labels, strict=True)]
-    return draw_arrays(wanted, width, workers, size, crop)
+    return draw_arrays(wanted, width, workers, size)
 
 
-def counterfactual(
-    root: str | os.PathLike, image_id: str, labels: np.ndarray, size: int | None = None, crop: int = 178
-) -> np.ndarray:
+def counterfactual(root: str | os.PathLike, image_id: str, labels: np.ndarray, size: int | None = None) -> np.ndarray:
     """`counterfactuals` for one image and one label vector [5]: uint8 [size, size, 3], or uncropped [H, W, 3]."""
-    return counterfactuals(root, [image_id], np.asarray(labels)[None], size, workers=1, crop=crop)[0]
+    return counterfactuals(root, [image_id], np.asarray(labels)[None], size, workers=1)[0]
 
 
 def person(root: str | os.PathLike, image_id: str) -> Person:

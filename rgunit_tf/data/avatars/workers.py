@@ -19,23 +19,20 @@ from rgunit_tf.data.worker_pool import serve, spread
 _CHUNK = 32
 
 
-def draw_arrays(
-    people: Sequence[Person], size: int, workers: int | None = None, side: int | None = None, crop: int = 178
-) -> np.ndarray:
+def draw_arrays(people: Sequence[Person], size: int, workers: int | None = None, side: int | None = None) -> np.ndarray:
     """Pictures of `people`, drawn `size` pixels wide.
 
     Args:
       people: N of them.
       size: width of the drawing, pixels.
       workers: processes; all cores by default.
-      side: crop and resize the drawings to squares of this side, as the input pipeline does with files.
-      crop: side of that centre crop, as `rgunit_tf.data.decoding.decode` has it.
+      side: cut out the largest squares and resize them to this side, as the input pipeline does with files.
 
     Returns:
       uint8 [N, H, W, 3] as they are drawn, or [N, side, side, 3].
     """
     shape = (side, side, 3) if side else (drawing.height_of(size), size, 3)
-    jobs = [{"size": size, "people": chunk, "side": side, "crop": crop} for chunk in _people(people)]
+    jobs = [{"size": size, "people": chunk, "side": side} for chunk in _people(people)]
     drawn = spread(_perform, jobs, workers or os.cpu_count() or 1)
     return np.frombuffer(bytearray().join(drawn), np.uint8).reshape(-1, *shape)
 
@@ -67,7 +64,7 @@ def _perform(job: dict[str, Any]) -> bytes:
     drawn = [drawing.draw(Person.from_dict(record), job["size"]) for record in job["people"]]
     if "files" not in job:
         if job["side"]:
-            drawn = [decoding.decode(_png(picture, 0), job["side"], job["crop"]) for picture in drawn]
+            drawn = [decoding.decode(_png(picture, 0), job["side"]) for picture in drawn]
         return b"".join(picture.tobytes() for picture in drawn)
     for picture, final in zip(drawn, job["files"], strict=True):
         final = pathlib.Path(final)
