@@ -138,6 +138,16 @@ def test_triplet_hinges_at_the_margin():
     np.testing.assert_allclose(losses.triplet(anchor, positive, negative, 0.2), expected, atol=1e-5)
 
 
+def test_distance_is_that_of_tensorflow_addons():
+    from tests.references import addons
+
+    vectors = tf.constant(np.random.default_rng(0).normal(size=(6, 4)), tf.float32)
+    left, right = np.triu_indices(6, 1)
+    distances = losses.euclidean(tf.gather(vectors, left), tf.gather(vectors, right))
+    expected = addons.squared_distances(vectors).numpy()[left, right]
+    np.testing.assert_allclose(np.square(distances), expected, rtol=1e-4)
+
+
 def test_gradient_of_the_distance_is_finite_where_it_is_zero():
     point = tf.Variable([[1.0, 2.0]])
     with tf.GradientTape() as tape:

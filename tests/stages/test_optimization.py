@@ -59,6 +59,18 @@ def test_updates_equal_those_of_keras(warmup):
         np.testing.assert_allclose(left, right, atol=1e-6)
 
 
+def test_updates_equal_those_of_tensorflow_addons():
+    from tests.references import addons
+
+    mine, theirs = (variables()[:1] for _ in range(2))
+    optimizer, reference = optimization.AdamW(0.01, 0.1, 0.5, 0.99), addons.adamw(0.01, 0.1, 0.5, 0.99)
+    for step in range(5):
+        optimizer.apply_gradients([(gradients(step)[0], mine[0])])
+        reference.apply_gradients([(gradients(step)[0], theirs[0])])
+    np.testing.assert_allclose(mine[0], theirs[0], atol=1e-6)
+    assert np.abs(mine[0] - variables()[0]).max() > 1e-3
+
+
 def test_checkpoints_of_keras_optimizer_are_read(tmp_path):
     theirs, mine = variables(), variables()
     reference = tf.keras.optimizers.AdamW(
