@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
+PACKAGE = "keras" if sys.version_info < (3, 12) else "tf-keras"
+"""What `tf.keras` is installed as."""
+
 
 def choose() -> None:
     """Has TensorFlow take Keras 2; the package calls it before anything of it imports TensorFlow.
@@ -12,8 +15,8 @@ def choose() -> None:
     Raises:
       ImportError: TensorFlow was imported before, and took Keras 3.
     """
-    if sys.version_info < (3, 12):
-        return  # TensorFlow 2.15 comes with Keras 2
+    if PACKAGE == "keras":
+        return
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
     tensorflow = sys.modules.get("tensorflow")
     # It makes its choice when `tf.keras` is first used, which may be still to come.

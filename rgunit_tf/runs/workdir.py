@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import ml_collections
+from absl import logging
 
 from rgunit_tf import atomic, cluster
 from rgunit_tf import config as config_module
@@ -58,6 +59,11 @@ class Workdir:
             raise UserError(
                 f"{self._file} is of a run with another config ({'; '.join(refused)}); "
                 "choose another --workdir, or give the same settings"
+            )
+        begun, now = content.get("versions", {}).get("tensorflow"), provenance.versions()["tensorflow"]
+        if begun not in (None, now) and cluster.is_chief():
+            logging.warning(
+                "%s was begun with TensorFlow %s; with %s it goes on, but not to the bit", self.path, begun, now
             )
         if differences and cluster.is_chief():
             atomic.write_json(self._file, {**content, "config": plain})
