@@ -59,7 +59,7 @@ def test_other_versions_are_named_and_no_cause_for_refusing(workdir, caplog):
     file.write_text(json.dumps(content))
     workdir.claim(settings.default_config())
     assert json.loads(file.read_text()) == content
-    assert "was begun with TensorFlow 1.0; it goes on with 2." in caplog.text
+    assert "was begun with TensorFlow 1.0; with 2." in caplog.text
 
 
 def test_settings_that_change_no_result_may_change(workdir):
