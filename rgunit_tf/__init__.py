@@ -16,7 +16,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rgunit_tf import legacy_keras
 from rgunit_tf.lazy import attach
+
+legacy_keras.choose()
 
 __version__ = "0.1.0"
 

@@ -15,7 +15,7 @@ import os
 import pathlib
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rgunit_tf.errors import RunError
@@ -151,8 +151,18 @@ def _is_there(temporary: pathlib.Path, descriptor: int) -> bool:
 
 def write_json(final: str | os.PathLike, value: Any) -> None:
     """Writes `value` as indented JSON, whole or not at all."""
+    text = json.dumps(value, indent=2, sort_keys=True, default=_unwrapped)
     with path(final) as temporary:
-        temporary.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def _unwrapped(value: Any) -> Any:
+    """The dict or list behind what TensorFlow makes of one that is an attribute of a model."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Sequence):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} is not for JSON")
 
 
 def checksum(file: str | os.PathLike) -> str:

@@ -10,6 +10,8 @@ import sys
 import numpy as np
 import pytest
 
+import rgunit_tf  # noqa: F401  (chooses Keras 2 before a test imports TensorFlow)
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # Several test processes share one GPU where there is one.
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")

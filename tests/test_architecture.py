@@ -15,6 +15,7 @@ BASE = {
     "errors",
     "grid",
     "lazy",
+    "legacy_keras",
     "names",
     "pixels",
     "progress",

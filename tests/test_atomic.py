@@ -1,3 +1,4 @@
+import collections
 import errno
 import json
 import os
@@ -8,6 +9,7 @@ import stat
 import subprocess
 import sys
 import time
+import types
 
 import pytest
 
@@ -78,6 +80,15 @@ def test_json_is_readable_and_sorted(tmp_path):
     text = (tmp_path / "x.json").read_text()
     assert json.loads(text) == {"a": [1.5, None], "b": 1}
     assert text.index('"a"') < text.index('"b"') and text.endswith("\n")
+
+
+def test_json_of_what_wraps_a_dict_or_a_list(tmp_path):
+    value = {"a": types.MappingProxyType({"b": collections.UserList([1, types.MappingProxyType({})])})}
+    atomic.write_json(tmp_path / "x.json", value)
+    assert json.loads((tmp_path / "x.json").read_text()) == {"a": {"b": [1, {}]}}
+    with pytest.raises(TypeError, match="set is not for JSON"):
+        atomic.write_json(tmp_path / "y.json", {"a": {1}})
+    assert not (tmp_path / "y.json").exists()
 
 
 def test_a_killed_writer_leaves_no_file_that_looks_whole(tmp_path):

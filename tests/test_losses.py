@@ -58,17 +58,14 @@ def test_generator_wants_fake_0():
 
 def test_adversarial_losses_agree_with_tfgan():
     # TF-GAN halves the squares and has real 1, fake 0 as its defaults: the paper's targets are handed to it.
-    import tensorflow_gan as tfgan
+    from tests.references import tfgan
 
     random = np.random.default_rng(0)
     real, fake = (tf.constant(random.normal(size=(4, 3, 3, 1)), tf.float32) for _ in range(2))
-    discriminator = tfgan.losses.wargs.least_squares_discriminator_loss(
-        real, fake, real_label=0.0, fake_label=1.0, add_summaries=False
-    )
-    generator = tfgan.losses.wargs.least_squares_generator_loss(fake, real_label=0.0, add_summaries=False)
+    discriminator, generator = tfgan.least_squares_losses(real, fake, 0.0, 1.0)
     on_real, on_fake = [verdict(real)], [verdict(fake)]
-    assert float(losses.discriminator_adversarial(on_real, on_fake)) == pytest.approx(2 * float(discriminator), 1e-5)
-    assert float(losses.generator_adversarial(on_fake)) == pytest.approx(2 * float(generator), 1e-5)
+    assert float(losses.discriminator_adversarial(on_real, on_fake)) == pytest.approx(2 * discriminator, 1e-5)
+    assert float(losses.generator_adversarial(on_fake)) == pytest.approx(2 * generator, 1e-5)
 
 
 def test_domain_loss_of_attributes_is_a_sum_of_sigmoid_cross_entropies():
@@ -139,6 +136,16 @@ def test_triplet_hinges_at_the_margin():
     negative = tf.constant([[0.0, 2.0], [6.0, 8.0], [0.0, 0.1]])
     expected = [0.2 + 5 - 2, 0.0, 0.2 + 0 - 0.1]
     np.testing.assert_allclose(losses.triplet(anchor, positive, negative, 0.2), expected, atol=1e-5)
+
+
+def test_distance_is_that_of_tensorflow_addons():
+    from tests.references import addons
+
+    vectors = tf.constant(np.random.default_rng(0).normal(size=(6, 4)), tf.float32)
+    left, right = np.triu_indices(6, 1)
+    distances = losses.euclidean(tf.gather(vectors, left), tf.gather(vectors, right))
+    expected = addons.squared_distances(vectors).numpy()[left, right]
+    np.testing.assert_allclose(np.square(distances), expected, rtol=1e-4)
 
 
 def test_gradient_of_the_distance_is_finite_where_it_is_zero():

@@ -9,6 +9,14 @@ import pytest
 
 import rgunit_tf
 
+LOCKS = {
+    "requirements.lock": "3.10",
+    "requirements-cuda.lock": "3.10",
+    "requirements-tf220.lock": "3.12",
+    "requirements-tf220-cuda.lock": "3.12",
+}
+"""With the oldest Python of their lane, for which they were made."""
+
 
 @pytest.fixture(scope="module")
 def setup(root):
@@ -58,7 +66,7 @@ def test_every_command_has_an_entry_point_and_a_launcher(setup, root):
         assert os.access(root / "bin" / name.removeprefix("rgunit-"), os.X_OK)
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-cuda.lock"])
+@pytest.mark.parametrize("name", LOCKS)
 def test_lock_holds_every_requirement_at_an_allowed_version(setup, root, name):
     packaging_requirements = pytest.importorskip("packaging.requirements")
     versions = locked(root, name)
@@ -67,22 +75,44 @@ def test_lock_holds_every_requirement_at_an_allowed_version(setup, root, name):
     wanted += [line for extra in extras for line in listed(setup, "options.extras_require", extra)]
     for line in wanted:
         requirement = packaging_requirements.Requirement(line)
+        if requirement.marker and not requirement.marker.evaluate({"python_version": LOCKS[name]}):
+            continue
         assert requirement.specifier.contains(versions[requirement.name.lower()]), line
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-cuda.lock"])
+@pytest.mark.parametrize("name", LOCKS)
 def test_lock_is_hashed_and_names_no_host(root, name):
     text = (root / name).read_text()
-    assert not re.search(r"https?:|--(extra-)?index-url|--find-links|--trusted-host", text.split("setup.cfg\n#\n")[1])
+    assert f"uv pip compile --python-version {LOCKS[name]} --generate-hashes" in text
+    assert not re.search(r"https?:|--(extra-)?index-url|--find-links|--trusted-host", text)
     for entry in re.split(r"\n(?=[\w.-]+(?:\[[\w,-]+\])?==)", text)[1:]:
         assert "--hash=sha256:" in entry, entry.splitlines()[0]
 
 
-def test_the_two_locks_agree(root):
-    base, cuda = locked(root, "requirements.lock"), locked(root, "requirements-cuda.lock")
+@pytest.mark.parametrize("lane", ["requirements", "requirements-tf220"])
+def test_the_two_locks_of_a_lane_agree(root, lane):
+    base, cuda = locked(root, f"{lane}.lock"), locked(root, f"{lane}-cuda.lock")
     assert len(base) > 50
     assert base.items() <= cuda.items()
     assert all(name.startswith("nvidia-") for name in cuda.keys() - base.keys())
+
+
+def test_every_supported_python_has_one_lane(setup, root):
+    packaging = pytest.importorskip("packaging.requirements")
+    specifiers = pytest.importorskip("packaging.specifiers")
+    supported = specifiers.SpecifierSet(setup["options"]["python_requires"])
+    versions = [f"3.{minor}" for minor in range(8, 16) if supported.contains(f"3.{minor}")]
+    assert versions == ["3.10", "3.11", "3.12", "3.13"]
+    assert versions == [line.split()[-1] for line in listed(setup, "metadata", "classifiers") if "Python :: 3." in line]
+    text = (root / "bin/.pythons").read_text()
+    assert sorted(re.findall(r"3\.\d+", " ".join(re.findall(r'lane_\d+="([^"]+)"', text)))) == versions
+    for version in versions:
+        installed = [packaging.Requirement(line) for line in listed(setup, "options", "install_requires")]
+        names = [
+            each.name for each in installed if not each.marker or each.marker.evaluate({"python_version": version})
+        ]
+        assert names.count("tensorflow") == names.count("scann") == names.count("numpy") == 1
+        assert ("tf-keras" in names) == (version in ("3.12", "3.13"))
 
 
 def test_version_is_a_plain_one():

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import tensorflow as tf
-from tensorflow.python.eager.polymorphic_function.concrete_function import ConcreteFunction
 
 
-def count(function: ConcreteFunction) -> tuple[dict[str, int], int]:
+def count(function: tf.types.experimental.ConcreteFunction) -> tuple[dict[str, int], int]:
     """The multiplications of all convolutions and matrix products of a function and of those it calls.
 
     Elementwise work, which is bound by memory, is not counted.

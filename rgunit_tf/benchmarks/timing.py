@@ -13,7 +13,9 @@ from typing import Any
 
 import tensorflow as tf
 
-PACKAGES = ("tensorflow", "keras", "numpy", "scann")
+from rgunit_tf import legacy_keras
+
+PACKAGES = ("tensorflow", legacy_keras.PACKAGE, "numpy", "scann")
 
 
 def seconds_of(call: Callable[[], Any], repeats: int, warm_up: int = 2) -> list[float]:

@@ -8,13 +8,12 @@ from __future__ import annotations
 import dataclasses
 import importlib.metadata
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.eager import record
 from tensorflow.python.framework import auto_control_deps_utils
 
 from rgunit_tf.errors import UserError
@@ -83,11 +82,13 @@ def scann_ops() -> ModuleType:
       UserError: the package is not installed, or does not fit this TensorFlow.
     """
     try:
-        from scann.scann_ops.py import scann_ops as ops
+        import scann
+
+        ops = scann.scann_ops
     except (ImportError, tf.errors.OpError) as error:
         raise UserError(
-            "index=scann needs the package scann made for this TensorFlow: pip install scann==1.3.0 (TensorFlow 2.15, "
-            f"Linux x86-64), or use index=exact ({str(error).splitlines()[0]})"
+            "index=scann needs the package scann made for this TensorFlow (Linux x86-64): pip install scann==1.3.0 for "
+            f"2.15, scann==1.4.2 for 2.20; or use index=exact ({str(error).splitlines()[0]})"
         ) from error
     # Two searches may run at a time. TensorFlow takes an operation that it does not know for one that writes.
     auto_control_deps_utils.register_read_only_resource_op("Scann>ScannSearchBatched")
@@ -166,7 +167,8 @@ class ScannIndex(index.Index):
             )
         else:
             builder = builder.score_brute_force()
-        state = builder.build().serialize_to_module()
+        with tf.variable_creator_scope(_constant):
+            state = builder.build().serialize_to_module()
         for name in _STATE:
             part = getattr(state, name)
             if not part.shape.rank and part.dtype != tf.string:
@@ -182,13 +184,14 @@ class ScannIndex(index.Index):
                 return tf.zeros([], dtype)
             return tf.constant([arrays[name].tobytes()] if dtype == tf.string else arrays[name], dtype)
 
-        return self._ops.ScannState([*(tensor(name) for name in _STATE if name != "dataset"), tf.constant(vectors)])
+        with tf.variable_creator_scope(_constant):
+            return self._ops.ScannState([*(tensor(name) for name in _STATE if name != "dataset"), tf.constant(vectors)])
 
     def _candidate_rows(self, queries: tf.Tensor, k: tf.Tensor) -> tf.Tensor:
         # ScaNN lives on the CPU; the state must outlive the searcher, which therefore is made anew at each use (the
         # resource behind it is shared).
-        # A gradient tape that records the searcher's resource fails; a search has no gradient anyway.
-        with tf.device("/CPU:0"), record.stop_recording():
+        queries = tf.stop_gradient(queries)
+        with tf.device("/CPU:0"):
             searcher = self._ops.searcher_from_module(self._state)
             if not self.parameters.leaves:
                 rows, _ = searcher.search_batched_parallel(queries, k)
@@ -210,6 +213,11 @@ class ScannIndex(index.Index):
             lambda: searcher.search_batched_parallel(queries, k, reorder, self.parameters.leaves)[0],
         )
         return tf.reshape(rows, [-1, k])
+
+
+def _constant(make: Callable[..., tf.Variable], **arguments: Any) -> tf.Variable:
+    """Makes a variable of ScaNN's state, which nothing trains: a tape that follows one to the searcher fails."""
+    return make(**{**arguments, "trainable": False})
 
 
 def _completed(size: int, options: dict[str, int]) -> ScannParameters:

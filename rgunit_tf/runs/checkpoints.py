@@ -92,7 +92,8 @@ class CheckpointFolder:
         """
         for step, path in reversed(list(zip(self.steps(), self.paths(), strict=True))):
             try:
-                self._checkpoint.read(path).assert_existing_objects_matched()
+                # What an earlier version kept besides, such as the last learning rate, is no cause for a warning.
+                self._checkpoint.read(path).assert_existing_objects_matched().expect_partial()
                 logging.info("resuming from %s", path)
                 return step
             except UNREADABLE as error:

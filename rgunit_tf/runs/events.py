@@ -12,8 +12,8 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 from PIL import Image
-from tensorflow.core.framework.summary_pb2 import Summary
-from tensorflow.core.util.event_pb2 import Event
+
+Event, Summary = tf.compat.v1.Event, tf.compat.v1.Summary
 
 
 class EventFile:

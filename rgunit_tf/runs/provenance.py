@@ -7,9 +7,9 @@ import pathlib
 import platform
 import subprocess
 
-from rgunit_tf import __version__
+from rgunit_tf import __version__, legacy_keras
 
-_PACKAGES = ("tensorflow", "keras", "numpy", "scann")
+_PACKAGES = ("tensorflow", legacy_keras.PACKAGE, "numpy", "scann")
 
 
 def versions() -> dict[str, str]:

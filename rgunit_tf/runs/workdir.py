@@ -89,6 +89,11 @@ class Workdir:
         if origin and content.get("init_from", "") != origin:
             begun_from = f"from {content['init_from']}" if "init_from" in content else "without"
             raise UserError(f"--init_from={origin}: {self.path} was begun {begun_from}; choose another --workdir")
+        begun, now = content.get("versions", {}).get("tensorflow"), provenance.versions()["tensorflow"]
+        if begun not in (None, now) and cluster.is_chief():
+            logging.warning(
+                "%s was begun with TensorFlow %s; with %s it goes on, but not to the bit", self.path, begun, now
+            )
         if changes and cluster.is_chief():
             logging.info("%s: %s", self.path, "; ".join(f"{it.group}.{it.name} is {it.right} now" for it in changes))
             atomic.write_json(self._file, {**content, "config": plain})

@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import types
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from rgunit_tf.stages.precision import LossScale
 
+# Of what has such a name no share is taken away. The whole last part: "scale" alone would exempt everything below
+# `scale_discriminator`.
+_NOT_DECAYED = re.compile(r"(^|/)(bias|scale|shift)(/replica_\d+)?:\d+$")
 
-class AdamW(tf.keras.optimizers.AdamW):
-    """Keras' AdamW with TensorFlow's fused Adam kernel, and whose averages never overwrite the weights by themselves.
+
+class AdamW(tf.keras.optimizers.Optimizer):
+    """AdamW (Loshchilov and Hutter 2019) by TensorFlow's fused Adam kernel, with averages of the weights beside them.
 
     One kernel a variable, instead of a dozen small ones, matters on a CPU, where the networks of small images are
-    bound by the number of kernels.
+    bound by the number of kernels. Nothing of Keras' optimiser is overridden but what is documented, and each replica
+    updates its own copies, by gradients that are the same on all.
+
+    Args:
+      learning_rate: a number, or a schedule: number of updates so far -> learning rate.
+      weight_decay: times the learning rate, the share of a weight that an update takes away; biases and the scales and
+        shifts of normalisations are spared.
+      beta_1: decay of the first moment.
+      beta_2: decay of the second moment.
+      average: whether to keep exponential moving averages of the weights. They never overwrite the weights by
+        themselves: training goes on from the raw ones.
+      ema_momentum: decay of the averages.
+      epsilon: added to the root of the second moment.
     """
 
     gate: tf.Tensor | None = None
@@ -25,6 +42,97 @@ class AdamW(tf.keras.optimizers.AdamW):
     It acts through the scalars of the update (learning rate 0, decays 1), so that a device need not wait for it; the
     gradients must then be 0.
     """
+
+    def __init__(
+        self,
+        learning_rate: float | Callable[[tf.Tensor], tf.Tensor],
+        weight_decay: float = 0.0,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        average: bool = False,
+        ema_momentum: float = 0.99,
+        epsilon: float = 1e-7,
+    ):
+        super().__init__(name="AdamW", jit_compile=False)
+        self.schedule = learning_rate
+        self.weight_decay, self.beta_1, self.beta_2, self.epsilon = weight_decay, beta_1, beta_2, epsilon
+        self.average, self.ema_momentum = average, ema_momentum
+
+    @property
+    def learning_rate(self) -> tf.Tensor | float:
+        """Of the next update."""
+        return self.schedule(self.iterations) if callable(self.schedule) else self.schedule
+
+    def build(self, var_list: Sequence[tf.Variable]) -> None:
+        """Makes the averages and the moments of variables, once.
+
+        Their order and the names of the lists are those of Keras' AdamW, whose checkpoints are read therefore.
+        """
+        super().build(var_list)
+        if hasattr(self, "_momentums"):
+            return
+        self._index = {variable.ref(): index for index, variable in enumerate(var_list)}
+        if self.average:
+            self._model_variables_moving_average = [
+                self.add_variable_from_reference(variable, "average", initial_value=variable) for variable in var_list
+            ]
+        moments = [[self.add_variable_from_reference(variable, name) for name in "mv"] for variable in var_list]
+        self._momentums, self._velocities = [first for first, _ in moments], [second for _, second in moments]
+
+    def moments_of(self, variable: tf.Variable) -> tuple[tf.Variable, tf.Variable]:
+        """The moving averages of a variable's gradients and of their squares."""
+        index = self._index[variable.ref()]
+        return self._momentums[index], self._velocities[index]
+
+    def average_of(self, variable: tf.Variable) -> tf.Variable:
+        """The moving average of a variable."""
+        return self._model_variables_moving_average[self._index[variable.ref()]]
+
+    def decays(self, variable: tf.Variable) -> bool:
+        """Whether weight decay acts on a variable."""
+        return bool(self.weight_decay) and not _NOT_DECAYED.search(variable.name)
+
+    def apply_gradients(
+        self,
+        grads_and_vars: Iterable[tuple[tf.Tensor, tf.Variable]],
+        name: str | None = None,
+        skip_gradients_aggregation: bool = False,
+        **kwargs: Any,
+    ) -> tf.Tensor:
+        """One update of float32 variables: decoupled weight decay, Adam (Kingma and Ba 2015), then the averages.
+
+        Args:
+          grads_and_vars: gradients, each with its variable.
+          name: unused.
+          skip_gradients_aggregation: whether the gradients are summed over the replicas already.
+          **kwargs: unused.
+
+        Returns:
+          The number of updates so far.
+        """
+        pairs = list(grads_and_vars)
+        if not skip_gradients_aggregation:
+            pairs = self.aggregate_gradients(pairs)
+        self.build([variable for _, variable in pairs])
+        scalars, new = self._scalars(), self._gated(1 - self.ema_momentum, 0.0)
+        for gradient, variable in pairs:
+            self.update_step(gradient, variable, scalars)
+            if self.average:
+                average = self.average_of(variable)
+                _subtract(average, new, average - variable)
+        # Keras adds 1 whatever happens, even where a step fails for want of data.
+        return self.iterations.assign_add(1 if self.gate is None else tf.cast(self.gate, self.iterations.dtype))
+
+    def update_step(
+        self, gradient: tf.Tensor, variable: tf.Variable, scalars: dict[str, tf.Tensor] | None = None
+    ) -> None:
+        """The part of `apply_gradients` that concerns one variable, but for its average."""
+        scalars = scalars or self._scalars()
+        if self.decays(variable):
+            share = variable * (self.weight_decay * scalars["lr"])
+            tf.raw_ops.AssignSubVariableOp(resource=variable.handle, value=share)
+        first, second = self.moments_of(variable)
+        tf.raw_ops.ResourceApplyAdam(var=variable.handle, m=first.handle, v=second.handle, grad=gradient, **scalars)
 
     def _gated(self, value: tf.Tensor | float, still: float) -> tf.Tensor | float:
         return value if self.gate is None else tf.where(self.gate, value, still)
@@ -40,51 +148,6 @@ class AdamW(tf.keras.optimizers.AdamW):
             "beta2": self._gated(tf.cast(self.beta_2, tf.float32), 1.0),
             "epsilon": tf.cast(self.epsilon, tf.float32),
         }
-
-    def update_step(
-        self, gradient: tf.Tensor, variable: tf.Variable, scalars: dict[str, tf.Tensor] | None = None
-    ) -> None:
-        """One update of a float32 `variable`: decoupled weight decay, then Adam (Kingma and Ba 2015)."""
-        scalars = scalars or self._scalars()
-        index = self._index_dict[self._var_key(variable)]
-        if self._use_weight_decay(variable):
-            variable.assign_sub(variable * (self.weight_decay * scalars["lr"]))
-        tf.raw_ops.ResourceApplyAdam(
-            var=variable.handle,
-            m=self._momentums[index].handle,
-            v=self._velocities[index].handle,
-            grad=gradient,
-            **scalars,
-        )
-
-    def _apply_weight_decay(self, variables: Sequence[tf.Variable]) -> None:
-        """Nothing: `update_step` does it."""
-
-    def _update_model_variables_moving_average(self, var_list: Sequence[tf.Variable]) -> None:
-        new = self._gated(1 - self.ema_momentum, 0.0)
-
-        def update(average: tf.Variable, variable: tf.Variable) -> None:
-            _subtract(average, new, average - variable)
-
-        for variable in var_list:
-            average = self._model_variables_moving_average[self._index_dict[self._var_key(variable)]]
-            self._distribution_strategy.extended.update(average, update, args=(variable,), group=False)
-
-    def _distributed_apply_gradients_fn(self, distribution, grads_and_vars, **kwargs):
-        scalars = self._scalars()
-
-        def update(variable: tf.Variable, gradient: tf.Tensor) -> None:
-            self.update_step(gradient, variable, scalars)
-
-        for gradient, variable in grads_and_vars:
-            distribution.extended.update(variable, update, args=(gradient,), group=False)
-        if self.use_ema:
-            self._update_model_variables_moving_average([variable for _, variable in grads_and_vars])
-        # Keras adds 1 whatever happens, even where a step fails for want of data.
-        return self.iterations.assign_add(1 if self.gate is None else tf.cast(self.gate, self.iterations.dtype))
-
-    def finalize_variable_values(self, var_list: Sequence[tf.Variable]) -> None:
-        """Leaves the weights as they are: training may go on; `averaged` swaps the averages in where wanted."""
 
 
 def _subtract(variable: tf.Variable, factor: tf.Tensor | float, delta: tf.Tensor) -> None:
@@ -108,21 +171,7 @@ def make_optimizer(settings: types.SimpleNamespace, average: bool) -> AdamW:
         warmup_target=settings.learning_rate if warmup else None,
         warmup_steps=warmup,
     )
-    optimizer = AdamW(
-        schedule,
-        weight_decay=settings.weight_decay,
-        beta_1=settings.beta_1,
-        beta_2=settings.beta_2,
-        use_ema=average,
-        ema_momentum=settings.ema_momentum,
-        ema_overwrite_frequency=None,
-        # Where there is a GPU Keras would compile each update by itself, which the fused kernel does without, and which
-        # could not see the gate.
-        jit_compile=False,
-    )
-    # The whole last part of the name: "scale" alone would exempt everything below `scale_discriminator`.
-    optimizer.exclude_from_weight_decay(var_names=[r"(^|/)(bias|scale|shift)(/replica_\d+)?:\d+$"])
-    return optimizer
+    return AdamW(schedule, settings.weight_decay, settings.beta_1, settings.beta_2, average, settings.ema_momentum)
 
 
 class Update(NamedTuple):
@@ -199,5 +248,4 @@ def averaged(optimizer: AdamW, variables: Sequence[tf.Variable]) -> Iterator[Non
 def take_averages(optimizer: AdamW, variables: Sequence[tf.Variable]) -> None:
     """Gives `variables` the values of their moving averages."""
     for variable in variables:
-        index = optimizer._index_dict[optimizer._var_key(variable)]
-        variable.assign(optimizer._model_variables_moving_average[index])
+        variable.assign(optimizer.average_of(variable))

@@ -124,7 +124,7 @@ class Stage(tf.keras.Model):
             x = x.map(lambda batch: {name: value for name, value in batch.items() if name != "id"})
         if self.terms_each_step != terms_each_step:
             self.terms_each_step = terms_each_step
-            self.train_function = None  # Keras traces the step anew.
+            self.make_train_function(force=True)  # Keras traces the step anew.
         history = super().fit(x, *args, callbacks=[EpochTerms(), Faults(), *(callbacks or ())], **kwargs)
         if average:
             optimization.take_averages(self._main_optimizer, self.trained_variables)
@@ -134,7 +134,7 @@ class Stage(tf.keras.Model):
         """Draws the noise of training from the seed plus `offset`."""
         if self.noise_seed != self.seed + offset:
             self.noise_seed = self.seed + offset
-            self.train_function = None  # Keras traces the step anew.
+            self.make_train_function(force=True)  # Keras traces the step anew.
 
     def _share(self, loss: tf.Tensor) -> tf.Tensor:
         """This replica's share of a loss, float32 scalar, scaled where float16 needs it."""

@@ -14,17 +14,19 @@ TOOLS = ("bash", "cat", "cmp", "cp", "dirname", "env", "flock", "mkdir", "mv", "
 # The Python of the stand-in .venv: logs what pip installs, and shows what it would run.
 VENV_PYTHON = """#!/bin/bash
 case "$*" in
-  "-c "*) exit ;;
+  "-c "*) echo "$VERSION" ;;
   "-m pip install "*) echo "pip ${@: -1}" >>"$LOG"; sleep "${PIP_SECONDS:-0}"; exit "${PIP_CODE:-0}" ;;
   *) echo "RAN $*"; echo "PYTHONPATH $PYTHONPATH" ;;
 esac
 """
 BASE_PYTHON = """#!/bin/bash
-[ "$1" = -c ] && exit "${UNSUITED:-0}"
+[ "$1$UNSUITED" = -c1 ] && exit 1
+[ "$1" = -c ] && { name=${0##*python}; echo "${PRETENDED:-$name}"; exit; }
 mkdir -p "$3/bin" && cp "$VENV_PYTHON" "$3/bin/python" && echo "venv" >>"$LOG"
 """
 UV = """#!/bin/bash
-echo "uv $1" >>"$LOG"
+[ "$1" = python ] && exit 2
+[ "$1" = venv ] && echo "uv venv $4" >>"$LOG" || echo "uv pip ${@: -1}" >>"$LOG"
 [ "$1" = venv ] && mkdir -p "${@: -1}/bin" && cp "$VENV_PYTHON" "${@: -1}/bin/python"
 exit 0
 """
@@ -38,17 +40,21 @@ class Clone:
         shutil.copytree(root / "bin", self.folder / "bin")
         (self.folder / "requirements.lock").write_text("cpu\n")
         (self.folder / "requirements-cuda.lock").write_text("cuda\n")
+        (self.folder / "requirements-tf220.lock").write_text("cpu 220\n")
+        (self.folder / "requirements-tf220-cuda.lock").write_text("cuda 220\n")
         self.tools.mkdir()
         for tool in TOOLS:
             (self.tools / tool).symlink_to(shutil.which(tool))
         self.environment = {
             "PATH": str(self.tools),
             "LOG": str(self.log),
+            "VERSION": "3.11",
             "VENV_PYTHON": str(self.add("venv-python", VENV_PYTHON)),
         }
 
     def add(self, name: str, text: str) -> pathlib.Path:
         path = self.tools / name
+        path.parent.mkdir(exist_ok=True)
         path.write_text(text)
         path.chmod(0o755)
         return path
@@ -149,8 +155,56 @@ def test_cuda_lock_where_nvidia_smi_answers(clone: Clone):
 
 def test_uv_is_preferred(clone: Clone):
     clone.add("uv", UV)
-    assert "with uv" in clone.train()[2]
-    assert clone.installed == ["uv venv", "uv pip"]
+    assert "with Python 3.11 and uv" in clone.train()[2]
+    assert clone.installed == ["uv venv python3.11", "uv pip requirements.lock"]
+
+
+def test_uv_fetches_a_python_where_there_is_none(clone: Clone):
+    clone.add("uv", UV)
+    (clone.tools / "python3.11").unlink()
+    assert "with Python 3.13 and uv" in clone.train()[2]
+    assert clone.installed == ["uv venv 3.13", "uv pip requirements-tf220.lock"]
+
+
+def test_newest_python_is_taken_and_an_environment_that_is_there_kept(clone: Clone):
+    assert "Python 3.11" in clone.train()[2]
+    clone.add("python3.12", BASE_PYTHON)
+    assert clone.train()[::2] == (0, "")
+    clone.installed  # noqa: B018
+    shutil.rmtree(clone.folder / ".venv")
+    assert "Python 3.12" in clone.train(VERSION="3.12")[2]
+    assert clone.installed == ["venv", "pip requirements-tf220.lock"]
+    (clone.folder / "requirements-tf220.lock").write_text("cpu 221\n")
+    assert clone.train(VERSION="3.12")[0] == 0
+    assert clone.installed == ["pip requirements-tf220.lock"]
+
+
+def test_python_of_pyenv_is_found(clone: Clone, tmp_path: pathlib.Path):
+    clone.add("python3.11", "#!/bin/bash\necho 'pyenv: python3.11: command not found' >&2\nexit 127\n")
+    folder = tmp_path / "pyenv/versions/3.13.9/bin"
+    folder.mkdir(parents=True)
+    (folder / "python").symlink_to(clone.add("other-python", BASE_PYTHON))
+    assert "Python 3.13" in clone.train(PYENV_ROOT=str(tmp_path / "pyenv"), PRETENDED="3.13")[2]
+    assert clone.installed == ["venv", "pip requirements-tf220.lock"]
+
+
+def test_named_python_has_an_environment_of_its_own(clone: Clone):
+    clone.train()
+    clone.installed  # noqa: B018
+    other = clone.add("elsewhere/python", BASE_PYTHON)
+    code, _, err = clone.train(RGUNIT_PYTHON=str(other), PRETENDED="3.12", VERSION="3.12")
+    assert (code, err.count("\n")) == (0, 1) and ".venv-3.12 with Python 3.12" in err
+    assert clone.installed == ["venv", "pip requirements-tf220.lock"]
+    assert clone.train()[::2] == (0, "")
+    assert clone.train(RGUNIT_PYTHON=str(other), PRETENDED="3.12")[::2] == (0, "")
+    assert clone.installed == []
+
+
+def test_named_python_must_be_a_supported_one(clone: Clone):
+    code, _, err = clone.train(RGUNIT_PYTHON="python3.11", PRETENDED="3.14")
+    assert (code, err.count("\n")) == (2, 1) and "is Python 3.14; the package runs on 3.10 to 3.13" in err
+    code, _, err = clone.train(RGUNIT_PYTHON="python9")
+    assert (code, err.count("\n")) == (2, 1) and "RGUNIT_PYTHON=python9 is no Python" in err
 
 
 @pytest.mark.parametrize("present", [True, False])
@@ -159,7 +213,7 @@ def test_no_suitable_python_names_what_to_install(clone: Clone, present: bool):
         (clone.tools / "python3.11").unlink()
     code, out, err = clone.train(UNSUITED="1")
     assert (code, out, err.count("\n")) == (2, "", 1)
-    assert "Python 3.10 or 3.11" in err
+    assert "Python 3.10 to 3.13" in err
     assert not (clone.folder / ".venv").exists()
 
 

@@ -32,6 +32,23 @@ def test_standardize_equals_moments_and_their_derivative(axes):
     assert float(tf.norm(gradient)) > 0.1
 
 
+def test_instance_normalization_is_that_of_tensorflow_addons():
+    from tests.references import addons
+
+    x, weights = 3.0 * random(2, 4, 5, 3) + 1.5, random(2, 4, 5, 3, seed=1)
+    results = []
+    for normalized in (
+        lambda x: layers.standardize(x, (1, 2)),
+        lambda x: addons.instance_normalized(x, layers.EPSILON),
+    ):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = normalized(x)
+        results.append((y, tape.gradient(y, x, weights)))
+    np.testing.assert_allclose(*(y for y, _ in results), atol=1e-5)
+    np.testing.assert_allclose(*(gradient for _, gradient in results), atol=1e-5)
+
+
 def test_standardize_keeps_half_precision_outside_only():
     # In half precision the squares of these numbers overflow; inside float32 they must not.
     x = tf.cast(300.0 + 200.0 * random(1, 8, 8, 2), tf.float16)

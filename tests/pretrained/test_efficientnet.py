@@ -6,7 +6,7 @@ import pytest
 
 from rgunit_tf.errors import UserError
 from rgunit_tf.evaluation.judge.imagenet import ImageNetJudge, Views
-from rgunit_tf.evaluation.metrics import tfgan_metrics
+from rgunit_tf.evaluation.metrics import distances
 from rgunit_tf.evaluation.translation import evaluate_translation
 from rgunit_tf.pretrained import efficientnet, torch_file
 
@@ -47,7 +47,7 @@ def test_harm_raises_the_distance_step_by_step(network, harm):
     views = [
         network(np.clip(images + share * (towards - images), 0, 255).astype(np.uint8))[0] for share in (0, 0.2, 0.5, 1)
     ]
-    values = [tfgan_metrics.frechet_distance(view, views[0]) for view in views]
+    values = [distances.frechet_distance(view, views[0]) for view in views]
     assert values[0] == pytest.approx(0.0, abs=1e-3) and values == sorted(values) and values[1] > 1
 
 
@@ -61,7 +61,7 @@ def test_translations_are_held_against_real_training_images_alone(network, drawn
     name = "frechet_efficientnet_distance"
     test, train = (Views.of(network, [split.images()]).features for split in (drawn.test, drawn.train))
     copy = records["copy"][name]
-    assert copy["value"] == pytest.approx(tfgan_metrics.frechet_distance(test, train), rel=1e-4)
+    assert copy["value"] == pytest.approx(distances.frechet_distance(test, train), rel=1e-4)
     assert copy["value"] < records["noise"][name]["value"]
     assert (
         "EfficientNet-Lite0" in copy["computed_with"] and f"{len(drawn.train)} real training" in copy["computed_with"]

@@ -165,9 +165,9 @@ def test_noise_raises_fid_step_by_step(network):
     images = generator.integers(60, 200, (40, 1, 1, 3)) + generator.integers(-40, 40, (40, 16, 16, 3))
     noise = generator.normal(size=images.shape)
     views = [network(np.clip(images + level * noise + level, 0, 255).astype(np.uint8))[0] for level in (0, 10, 25, 50)]
-    from rgunit_tf.evaluation.metrics import tfgan_metrics
+    from rgunit_tf.evaluation.metrics import distances
 
-    values = [tfgan_metrics.frechet_distance(view, views[0]) for view in views]
+    values = [distances.frechet_distance(view, views[0]) for view in views]
     assert values[0] == pytest.approx(0.0, abs=1e-5) and values == sorted(values) and values[1] > 0.01
 
 

@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from rgunit_tf import config as settings
+from rgunit_tf import legacy_keras
 from rgunit_tf.errors import UserError
 from rgunit_tf.runs.workdir import Workdir
 
@@ -49,7 +50,7 @@ def test_another_config_is_refused_with_the_differences(workdir):
 def test_what_a_run_was_made_with_is_kept(workdir, root):
     content = json.loads((workdir.path / "config.json").read_text())
     assert content["seed"] == 0
-    assert set(content["versions"]) == {"python", "rgunit_tf", "tensorflow", "keras", "numpy", "scann"}
+    assert set(content["versions"]) == {"python", "rgunit_tf", "tensorflow", legacy_keras.PACKAGE, "numpy", "scann"}
     assert content["versions"]["python"] == ".".join(map(str, sys.version_info[:3]))
     assert content["versions"]["tensorflow"].startswith("2.")
     if (root / ".git").exists():
@@ -59,13 +60,14 @@ def test_what_a_run_was_made_with_is_kept(workdir, root):
         assert content["revision"] is None
 
 
-def test_other_versions_are_no_cause_for_refusing(workdir):
+def test_other_versions_are_named_and_no_cause_for_refusing(workdir, caplog):
     file = workdir.path / "config.json"
     content = json.loads(file.read_text())
     content.update(versions={"tensorflow": "1.0"}, revision="0" * 40)
     file.write_text(json.dumps(content))
     workdir.claim(settings.default_config())
     assert json.loads(file.read_text()) == content
+    assert "was begun with TensorFlow 1.0; with 2." in caplog.text
 
 
 def test_settings_that_change_no_result_may_change(workdir):

@@ -85,7 +85,7 @@ def test_one_side_at_fault_stops_the_other_as_well(make_translation, make_batch)
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_an_update_changes_nothing_where_a_gradient_is_not_finite(value):
     variables = [tf.Variable([1.0, 2.0], name="kernel"), tf.Variable([3.0], name="other/kernel")]
-    optimizer = optimization.AdamW(0.1, weight_decay=0.5, use_ema=True, ema_momentum=0.5)
+    optimizer = optimization.AdamW(0.1, weight_decay=0.5, average=True, ema_momentum=0.5)
     optimizer.build(variables)
     applied = tf.Variable(1.0)
 

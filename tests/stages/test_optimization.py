@@ -33,7 +33,7 @@ def test_updates_equal_those_of_keras(warmup):
     mine, theirs = variables(), variables()
     optimizer = optimization.make_optimizer(wanted, average=True)
     reference = tf.keras.optimizers.AdamW(
-        optimizer._learning_rate,
+        optimizer.schedule,
         weight_decay=0.1,
         beta_1=0.5,
         beta_2=0.999,
@@ -53,9 +53,40 @@ def test_updates_equal_those_of_keras(warmup):
             np.testing.assert_allclose(left, right, atol=1e-6, err_msg=left.name)
             if step:
                 assert np.abs(left - start).max() > 1e-4
-    averages = optimizer._model_variables_moving_average, reference._model_variables_moving_average
-    for left, right in zip(*averages, strict=True):
+    # Iterations, averages and moments are in Keras' order, so that what was written with one is read with the other.
+    assert optimizer.variables[0].dtype == reference.variables[0].dtype == tf.int64
+    for left, right in zip(optimizer.variables, reference.variables, strict=True):
         np.testing.assert_allclose(left, right, atol=1e-6)
+
+
+def test_updates_equal_those_of_tensorflow_addons():
+    from tests.references import addons
+
+    mine, theirs = (variables()[:1] for _ in range(2))
+    optimizer, reference = optimization.AdamW(0.01, 0.1, 0.5, 0.99), addons.adamw(0.01, 0.1, 0.5, 0.99)
+    for step in range(5):
+        optimizer.apply_gradients([(gradients(step)[0], mine[0])])
+        reference.apply_gradients([(gradients(step)[0], theirs[0])])
+    np.testing.assert_allclose(mine[0], theirs[0], atol=1e-6)
+    assert np.abs(mine[0] - variables()[0]).max() > 1e-3
+
+
+def test_checkpoints_of_keras_optimizer_are_read(tmp_path):
+    theirs, mine = variables(), variables()
+    reference = tf.keras.optimizers.AdamW(
+        tf.keras.optimizers.schedules.CosineDecay(0.1, 20), weight_decay=0.1, use_ema=True, jit_compile=False
+    )
+    reference.build(theirs)
+    for step in range(3):
+        reference.apply_gradients(zip(gradients(step), theirs, strict=True))
+    path = tf.train.Checkpoint(optimizer=reference).write(str(tmp_path / "step"))
+    optimizer = optimization.make_optimizer(settings(), average=True)
+    optimizer.build(mine)
+    tf.train.Checkpoint(optimizer=optimizer).read(path).assert_existing_objects_matched()
+    assert int(optimizer.iterations) == 3
+    for left, right in zip(optimizer.variables, reference.variables, strict=True):
+        np.testing.assert_array_equal(left, right)
+    np.testing.assert_array_equal(optimizer.moments_of(mine[0])[1], reference._velocities[0])
 
 
 def test_weight_decay_spares_biases_and_norms_only():
@@ -73,7 +104,7 @@ def test_weight_decay_reaches_every_kernel_of_the_networks(translation):
     optimizer = translation.discriminator_optimizer
     decayed = {variable.name for variable in translation.discriminator.trainable_variables if "kernel" in variable.name}
     for variable in [*translation.discriminator.trainable_variables, *translation.trained_variables]:
-        assert optimizer._use_weight_decay(variable) == ("kernel" in variable.name), variable.name
+        assert optimizer.decays(variable) == ("kernel" in variable.name), variable.name
     assert decayed
 
 
@@ -81,7 +112,7 @@ def test_learning_rate_rises_then_falls_to_its_final_share():
     optimizer = optimization.make_optimizer(
         settings(steps=1000, learning_rate_warmup=50, final_learning_rate=0.1), average=False
     )
-    schedule = optimizer._learning_rate
+    schedule = optimizer.schedule
     assert float(schedule(0)) == 0.0
     assert float(schedule(25)) == pytest.approx(0.005)
     assert float(schedule(50)) == pytest.approx(0.01)
@@ -112,7 +143,7 @@ def test_averages_are_swapped_in_and_out_again():
         optimizer.apply_gradients(zip(gradients(step), mine, strict=True))
     own = [variable.numpy() for variable in mine]
     with pytest.raises(RuntimeError), optimization.averaged(optimizer, mine):
-        for variable, value, average in zip(mine, own, optimizer._model_variables_moving_average, strict=True):
+        for variable, value, average in zip(mine, own, map(optimizer.average_of, mine), strict=True):
             np.testing.assert_array_equal(variable, average)
             assert np.abs(variable - value).max() > 1e-5
         assert np.abs(mine[0] - start).max() > 1e-5

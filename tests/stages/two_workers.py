@@ -23,31 +23,24 @@ from rgunit_tf.runs.workdir import Workdir
 from rgunit_tf.stages import optimization
 
 
-class PlainSGD(tf.keras.optimizers.SGD):
+class PlainSGD(optimization.AdamW):
     """AdamW divides by the size of the gradient, which is rounding error alone for biases that do nothing."""
 
-    def finalize_variable_values(self, var_list):
-        """Leaves the weights as they are."""
+    def update_step(self, gradient, variable, scalars=None):
+        """A step against the gradient."""
+        optimization._subtract(variable, scalars["lr"], gradient)
 
 
-class Recorder(PlainSGD):
+class Recorder(optimization.AdamW):
     """Keeps the gradient of the last step, and leaves the weights as they are."""
 
-    def build(self, var_list):
-        """One slot a variable."""
-        super().build(var_list)
-        if hasattr(self, "last"):
-            return
-        self.last = [self.add_variable_from_reference(variable, "last") for variable in var_list]
+    def update_step(self, gradient, variable, scalars=None):
+        """Puts the gradient where the first moment would be."""
+        tf.raw_ops.AssignVariableOp(resource=self.moments_of(variable)[0].handle, value=gradient)
 
-    def update_step(self, gradient, variable):
-        """Puts the gradient into the slot."""
-        self.last[self._index_dict[self._var_key(variable)]].assign(gradient)
-
-    def _update_model_variables_moving_average(self, var_list):
-        """Makes the averages 0, so that the gradients are all that the optimiser holds."""
-        for average in self._model_variables_moving_average:
-            average.assign(tf.zeros_like(average))
+    def average_of(self, variable):
+        """The variable itself: without averages the gradients are all that the optimiser holds."""
+        return variable
 
 
 OPTIMIZERS = {"sgd": PlainSGD, "record": Recorder}
@@ -66,7 +59,7 @@ def main(folder: str, data: str, steps: int, last: str, optimizer: str) -> None:
     every = 1 if optimizer == "record" else 2
     config.train.update(log_every=every, checkpoint_every=every, keep_checkpoints=99, sample_every=4, tensorboard=False)
     optimization.make_optimizer = lambda settings, average: OPTIMIZERS[optimizer](
-        0.02, use_ema=average, ema_momentum=0.9, ema_overwrite_frequency=None
+        0.02, average=average and optimizer == "sgd", ema_momentum=0.9
     )
     training.configure(config)
     workdir = Workdir(pathlib.Path(folder))

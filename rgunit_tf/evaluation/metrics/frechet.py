@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from rgunit_tf.evaluation.metrics import bootstrap, tfgan_metrics
+from rgunit_tf.evaluation.metrics import bootstrap
+from rgunit_tf.evaluation.metrics.distances import frechet_distance, kernel_distance, kernel_distance_of_one_block
 from rgunit_tf.evaluation.metrics.measurement import measurement
 
 CLASSIFIER_NAMES = ("frechet_classifier_distance", "kernel_classifier_distance")
@@ -56,14 +57,14 @@ def frechet_record(
     """The Frechet distance alone; arguments as of `distances`."""
     words = _words(feature_name, reference, against)
     started = time.perf_counter()
-    value = tfgan_metrics.frechet_distance(features, reference)
+    value = frechet_distance(features, reference)
     resamples = _resamples(features)
-    low, high = bootstrap.two_sample_interval(gaussian_distance, features, reference, seed, resamples, value=value)
+    low, high = bootstrap.two_sample_interval(frechet_distance, features, reference, seed, resamples, value=value)
     return measurement(
         value,
         (max(low, 0.0), high),
         len(features),
-        f"Frechet distance by tensorflow-gan, interval from {resamples} resamples; {words}",
+        f"Frechet distance, interval from {resamples} resamples; {words}",
         seed,
         started,
     )
@@ -77,18 +78,20 @@ def kernel_record(
     started = time.perf_counter()
     generator = np.random.default_rng(seed)
     features, reference = generator.permutation(features), generator.permutation(reference)
-    value, error = tfgan_metrics.kernel_distance(features, reference)
+    value, error = kernel_distance(features, reference)
     interval, origin = (value - 1.96 * error, value + 1.96 * error), "its own error"
     if np.isnan(error):
         # It comes from the blocks, and up to 1,000 images are one block.
         resamples = _resamples(features)
-        interval = bootstrap.two_sample_interval(polynomial_distance, features, reference, seed, resamples, value=value)
+        interval = bootstrap.two_sample_interval(
+            kernel_distance_of_one_block, features, reference, seed, resamples, value=value
+        )
         origin = f"{resamples} resamples"
     return measurement(
         value,
         interval,
         len(features),
-        f"unbiased kernel distance (cubic polynomial) by tensorflow-gan, interval from {origin}; {words}",
+        f"unbiased kernel distance (cubic polynomial), interval from {origin}; {words}",
         seed,
         started,
     )
@@ -100,28 +103,3 @@ def _words(feature_name: str, reference: np.ndarray, against: str) -> str:
 
 def _resamples(features: np.ndarray) -> int:
     return RESAMPLES if features.shape[1] <= WIDE else RESAMPLES_OF_WIDE
-
-
-def gaussian_distance(first: np.ndarray, second: np.ndarray) -> float:
-    """`tfgan_metrics.frechet_distance` by symmetric eigenvalues, which are quicker than its singular values."""
-    first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
-    covariance, other = np.cov(first, rowvar=False), np.cov(second, rowvar=False)
-    values, vectors = np.linalg.eigh(covariance)
-    root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
-    shared = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ other @ root), 0.0)).sum()
-    means = np.square(first.mean(axis=0) - second.mean(axis=0)).sum()
-    return float(means + np.trace(covariance) + np.trace(other) - 2.0 * shared)
-
-
-def polynomial_distance(first: np.ndarray, second: np.ndarray) -> float:
-    """`tfgan_metrics.kernel_distance` of one block."""
-
-    def kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return (x @ y.T / x.shape[1] + 1.0) ** 3
-
-    def within(x: np.ndarray) -> float:
-        table = kernel(x, x)
-        return float(table.sum() - np.trace(table)) / (len(x) * (len(x) - 1))
-
-    first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
-    return within(first) + within(second) - 2.0 * float(kernel(first, second).mean())

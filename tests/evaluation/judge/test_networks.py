@@ -7,7 +7,7 @@ from rgunit_tf.config import default_config
 from rgunit_tf.errors import UserError
 from rgunit_tf.evaluation.judge import networks
 from rgunit_tf.evaluation.judge.imagenet import SEEN, ImageNetJudge
-from rgunit_tf.evaluation.metrics import frechet
+from rgunit_tf.evaluation.metrics import distances
 from rgunit_tf.pretrained import faces
 
 
@@ -82,7 +82,7 @@ def test_identity_and_distance_are_those_of_the_features(drawn):
     assert records["identity_rank1"]["value"] == pytest.approx((cosine.argmax(1) == np.arange(32)).mean())
     train = Network()(drawn.train.images())[0]
     distance = records["frechet_mobilenet_distance"]["value"]
-    assert distance == pytest.approx(frechet.gaussian_distance(found, train), rel=1e-3)
+    assert distance == pytest.approx(distances.frechet_distance(found, train), rel=1e-3)
 
 
 def test_faces_are_judged_where_the_data_has_their_attributes(drawn, monkeypatch, caplog):
