@@ -7,14 +7,20 @@
     gallery = rg.Gallery.build(retrieval, data.train)
     guided = rg.GuidedModel(translation, retrieval, gallery, neighbors=3)
 
-Names are imported when they are first used: `import rgunit_tf` itself loads neither TensorFlow nor NumPy.
+Names are imported when they are first used: `import rgunit_tf` itself loads neither TensorFlow nor NumPy. Import it
+before TensorFlow: it turns oneDNN's kernels on.
 """
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from rgunit_tf.lazy import attach
+
+# TensorFlow leaves oneDNN's kernels off on processors without AVX-512, where a training step at 32 and 64 px takes a
+# sixth to a quarter less time with them. It reads this once, when it is imported; results differ in the last bits.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 __version__ = "0.1.0"
 

@@ -81,7 +81,7 @@ def test_every_finished_stage_is_measured_and_pictured(drawn, tmp_path):
             assert known in CATALOGUE or of_attribute, name
 
     again = stage_evaluation.evaluate_workdir(
-        Run(tmp_path, drawn, ["translation", "retrieval"]), ["translation"], seed=2
+        Run(tmp_path, drawn, ["translation", "retrieval"]), ["translation"], seed=2, efficientnet="none"
     )
     assert again["stages"]["translation"]["metrics"]["accuracy"]["seed"] == 2
     assert again["stages"]["retrieval"] == written["stages"]["retrieval"], "kept from the earlier evaluation"
@@ -97,7 +97,7 @@ def test_counterfactuals_are_pictured_where_they_can_be_drawn(drawn, classifier,
 def test_a_damaged_earlier_report_is_left_behind(drawn, tmp_path):
     (tmp_path / "evaluation").mkdir()
     (tmp_path / "evaluation/metrics.json").write_text('{"stages": {"guided":')
-    report = stage_evaluation.evaluate_workdir(Run(tmp_path, drawn, ["translation"]))
+    report = stage_evaluation.evaluate_workdir(Run(tmp_path, drawn, ["translation"]), efficientnet="none")
     assert list(report["stages"]) == ["translation"]
 
 
@@ -109,7 +109,8 @@ def test_what_is_not_trained_cannot_be_measured(drawn, tmp_path, finished, asked
 
 
 def test_a_judge_from_elsewhere_is_used_as_it_is(drawn, classifier, tmp_path):
-    report = stage_evaluation.evaluate_workdir(Run(tmp_path, drawn, ["translation"]), classifier=classifier)
+    run = Run(tmp_path, drawn, ["translation"])
+    report = stage_evaluation.evaluate_workdir(run, classifier=classifier, efficientnet="none")
     assert not (tmp_path / "evaluation/classifier").exists(), "none is trained"
     assert report["classifier"]["name"] == classifier.name
     assert report["real"]["metrics"]["accuracy"]["value"] == pytest.approx(

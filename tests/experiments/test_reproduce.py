@@ -10,6 +10,8 @@ import tensorflow as tf
 from rgunit_tf.config import default_config
 from rgunit_tf.errors import UserError
 from rgunit_tf.evaluation.judge import classifier_training
+from rgunit_tf.evaluation.judge import networks as judge_networks
+from rgunit_tf.evaluation.metrics import lpips
 from rgunit_tf.experiments.reproduce import Reproduction, duration
 from rgunit_tf.experiments.step_times import seconds_per_step
 from rgunit_tf.experiments.tables import CONTINUED, RANDOM, all_tables
@@ -40,6 +42,15 @@ def shortened_tables():
     tables = all_tables()
     rows = tuple(row for row in tables[1].rows if row.label in ("All", "Random negatives", RANDOM))
     return [dataclasses.replace(tables[1], rows=rows), tables[2]]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_large_networks():
+    """Figures by networks trained elsewhere are not what is tested here, and take most of an evaluation."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(judge_networks, "load", lambda *names: [])
+        patch.setattr(lpips, "load", lambda *names: None)
+        yield
 
 
 @pytest.fixture(scope="module")
