@@ -47,6 +47,7 @@ def short_training(monkeypatch, tmp_path):
     monkeypatch.setitem(classifier_training.RECIPE, "width", 4)
     monkeypatch.setitem(classifier_training.RECIPE, "steps", 20)
     monkeypatch.setitem(classifier_training.RECIPE, "batch_size", 16)
+    monkeypatch.setattr(classifier_training, "ROUNDS", 4)
 
 
 def test_every_finished_stage_is_measured_and_pictured(drawn, tmp_path):

@@ -45,9 +45,10 @@ def shortened_tables():
 
 
 @pytest.fixture(scope="module", autouse=True)
-def no_large_networks():
-    """Figures by networks trained elsewhere are not what is tested here, and take most of an evaluation."""
+def short_evaluation():
+    """No networks trained elsewhere, which take most of an evaluation, and a judge that is trained in few rounds."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(classifier_training, "ROUNDS", 4)
         patch.setattr(judge_networks, "load", lambda *names: [])
         patch.setattr(lpips, "load", lambda *names: None)
         yield

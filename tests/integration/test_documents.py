@@ -45,6 +45,7 @@ def folder(tmp_path, monkeypatch):
         monkeypatch.setenv(name, str(tmp_path / name))
     for name, value in {"width": 4, "steps": 2, "batch_size": 16}.items():
         monkeypatch.setitem(classifier_training.RECIPE, name, value)
+    monkeypatch.setattr(classifier_training, "ROUNDS", 2)
     # It would hold for the tests that follow as well.
     monkeypatch.setattr(training, "configure", lambda config: None)
     folder = tmp_path / "here"

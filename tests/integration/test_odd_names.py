@@ -38,6 +38,7 @@ def environment(root, tmp_path_factory):
             patch.setenv(name, cache)
         for name, value in {"width": 4, "steps": 10, "batch_size": 16}.items():
             patch.setitem(classifier_training.RECIPE, name, value)
+        patch.setattr(classifier_training, "ROUNDS", 2)
         # It would hold for the tests that follow as well.
         patch.setattr(training, "configure", lambda config: None)
         yield
