@@ -22,6 +22,7 @@ TINY = {
     "model.mlp_width": 8,
     "model.discriminator_width": 4,
     "model.discriminator_layers": 2,
+    "model.discriminator_scales": 1,
     "translation.steps": 2,
     "retrieval.steps": 2,
     "retrieval.batch_size": 8,
