@@ -44,8 +44,9 @@ def test_resnet50_is_keras_with_another_last_layer(resnet, keras):
 
 
 def test_imagenet_weights_are_put_under_the_last_layer(resnet, keras, tmp_path):
-    kernel = keras.get_layer("conv3_block2_1_conv").kernel
-    kernel.assign(kernel + 1.0)
+    for name in ("conv3_block2_1_conv", "conv5_block3_3_conv"):
+        kernel = keras.get_layer(name).kernel
+        kernel.assign(kernel + 1.0)
     path = tmp_path / "keras/models" / classifier_networks.RESNET_FILE
     path.parent.mkdir(parents=True)
     keras.save_weights(path)
