@@ -11,6 +11,7 @@ from rgunit_tf.evaluation.judge import classifier_training
 from rgunit_tf.evaluation.judge.attribute_classifier import AttributeClassifier
 from rgunit_tf.evaluation.report import summary
 from rgunit_tf.evaluation.report.catalogue import CATALOGUE
+from rgunit_tf.pretrained import efficientnet
 from rgunit_tf.retrieval import Gallery
 from rgunit_tf.stages.retrieval import RetrievalModel
 from rgunit_tf.stages.translation import TranslationModel
@@ -57,6 +58,8 @@ def test_every_finished_stage_is_measured_and_pictured(drawn, tmp_path):
     assert written == json.loads(json.dumps(report))
     assert written["classifier"]["real_test"]["accuracy_mean"] > 0
     assert "accuracy" in written["stages"]["translation"]["metrics"]
+    if efficientnet.installed_weights() is not None:
+        assert "frechet_efficientnet_distance" in written["stages"]["translation"]["metrics"]
     assert "precision_at_10/average" in written["stages"]["retrieval"]["metrics"]
     for stage, result in written["stages"].items():
         assert result["figures"], stage
