@@ -83,7 +83,7 @@ def unknown_tests(line: list[str]) -> str:
     """What pytest could not find of the arguments of bin/test."""
     if "-m" in line:
         marker = line.index("-m")
-        if f'"{line[marker + 1]}: ' not in (ROOT / "pyproject.toml").read_text():
+        if f'"{line[marker + 1].removeprefix("not ")}: ' not in (ROOT / "pyproject.toml").read_text():
             return f"no marker {line[marker + 1]}"
         line = line[:marker] + line[marker + 2 :]
     missing = [word for word in line if not word.startswith("-") and not (ROOT / word).exists()]

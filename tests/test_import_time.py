@@ -35,6 +35,16 @@ def test_the_package_imports_not_even_numpy(root):
     assert not loaded.intersection((*HEAVY, "numpy", "absl"))
 
 
+@pytest.mark.parametrize(("given", "expected"), [({}, "1"), ({"TF_ENABLE_ONEDNN_OPTS": "0"}, "0")])
+def test_the_package_turns_onednn_on_unless_told_otherwise(root, given, expected):
+    """On processors without AVX-512 TensorFlow itself leaves it off."""
+    code = "import os, rgunit_tf; print(os.environ['TF_ENABLE_ONEDNN_OPTS'])"
+    environment = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
+    environment |= {"PYTHONPATH": str(root), **given}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == expected
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_commands_import_nothing_heavy(root, command):
     loaded = loaded_by(root, f"import rgunit_tf.cli.{command}")

@@ -147,8 +147,7 @@ def _profile(what: str) -> Any:
 
 def run() -> None:
     """Entry point of `bin/bench` and `rgunit-bench`."""
-    # The kernels that TensorFlow itself chooses, for the step and for the peak beside it.
-    launcher.run(main, FLAGS, positional=True, onednn=False)
+    launcher.run(main, FLAGS, positional=True)
 
 
 if __name__ == "__main__":

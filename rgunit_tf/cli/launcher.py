@@ -31,10 +31,8 @@ _received: list[int] = []
 """The signals that came. Where TensorFlow's C++ code had called Python, it makes another error of Interrupted."""
 
 
-def run(main: Main, flags: Flags, positional: bool = False, onednn: bool = True) -> None:
+def run(main: Main, flags: Flags, positional: bool = False) -> None:
     """Runs `main` with the arguments of the process and exits; see `call`."""
-    if onednn:
-        _prefer_onednn()
     # Names of files go out as the bytes that they are, UTF-8 or not.
     sys.stdout.reconfigure(errors="surrogateescape")
     code = call(main, flags, sys.argv, positional)
@@ -100,15 +98,6 @@ def _explain(name: str, error: BaseException) -> int:
     elif not isinstance(error, BrokenPipeError):
         traceback.print_exception(error)
     return 1
-
-
-def _prefer_onednn() -> None:
-    """Turns on oneDNN's kernels, which TensorFlow leaves off on processors without AVX-512.
-
-    On such a processor a training step at 32 and 64 px takes a sixth to a quarter less time with them. In every command
-    that makes results, since they differ from those of the other kernels in the last bits.
-    """
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
 def _quieten() -> None:

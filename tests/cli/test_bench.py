@@ -1,8 +1,10 @@
 """bin/bench as scripts read it: one JSON object a line, under names that stay."""
 
+import functools
 import json
 import subprocess
 import sys
+import types
 
 import pytest
 
@@ -18,13 +20,30 @@ def bench(root):
     return bench
 
 
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """As `bench`, in this process and with a small matrix product."""
+    from rgunit_tf.benchmarks import train_step
+    from rgunit_tf.cli import bench, launcher
+
+    monkeypatch.setattr(train_step, "matmul_peak", functools.partial(train_step.matmul_peak, side=256))
+
+    def call(*arguments):
+        capsys.readouterr()
+        code = launcher.call(bench.main, bench.FLAGS, ["bench", *arguments], positional=True)
+        out, err = capsys.readouterr()
+        return types.SimpleNamespace(returncode=code, stdout=out, stderr=err)
+
+    return call
+
+
 def records(result):
     assert result.returncode == 0, result.stderr[-3000:]
     return {record["name"]: record for record in map(json.loads, result.stdout.splitlines())}
 
 
-def test_train_step(bench):
-    found = records(bench("train_step", "--image_size=16", "--width=4", "--batch_size=2", "--repeats=2"))
+def test_train_step(call):
+    found = records(call("train_step", "--image_size=16", "--width=4", "--batch_size=2", "--repeats=2"))
     assert found["matmul_peak"]["unit"] == "GFLOP/s"
     assert found["train_step_s_per_image"]["unit"] == "s"
     product = found["train_step_s_per_image"]["value"] * found["matmul_peak"]["value"]
@@ -62,7 +81,7 @@ def test_input(bench, tmp_path):
     assert list(tmp_path.rglob("*.xplane.pb"))
 
 
-def test_a_mistake_is_one_line(bench):
+def test_a_mistake_is_one_line(bench, call):
     for arguments, words in (
         ((), "name one of train_step"),
         (("speed",), "'speed'; name one of train_step"),
@@ -70,7 +89,8 @@ def test_a_mistake_is_one_line(bench):
         (("train_step", "--repeats=0"), "--repeats=0"),
         (("guided_step", "--jit_compile"), "--jit_compile is for train_step"),
     ):
-        result = bench(*arguments)
+        # Without arguments as users run it.
+        result = call(*arguments) if arguments else bench()
         assert result.returncode == 2, arguments
         assert words in result.stderr
         assert len(result.stderr.splitlines()) == 1

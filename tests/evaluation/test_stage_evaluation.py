@@ -11,6 +11,7 @@ from rgunit_tf.evaluation.judge import classifier_training
 from rgunit_tf.evaluation.judge.attribute_classifier import AttributeClassifier
 from rgunit_tf.evaluation.report import summary
 from rgunit_tf.evaluation.report.catalogue import CATALOGUE
+from rgunit_tf.pretrained import efficientnet
 from rgunit_tf.retrieval import Gallery
 from rgunit_tf.stages.retrieval import RetrievalModel
 from rgunit_tf.stages.translation import TranslationModel
@@ -47,6 +48,7 @@ def short_training(monkeypatch, tmp_path):
     monkeypatch.setitem(classifier_training.RECIPE, "width", 4)
     monkeypatch.setitem(classifier_training.RECIPE, "steps", 20)
     monkeypatch.setitem(classifier_training.RECIPE, "batch_size", 16)
+    monkeypatch.setattr(classifier_training, "ROUNDS", 4)
 
 
 def test_every_finished_stage_is_measured_and_pictured(drawn, tmp_path):
@@ -56,6 +58,8 @@ def test_every_finished_stage_is_measured_and_pictured(drawn, tmp_path):
     assert written == json.loads(json.dumps(report))
     assert written["classifier"]["real_test"]["accuracy_mean"] > 0
     assert "accuracy" in written["stages"]["translation"]["metrics"]
+    if efficientnet.installed_weights() is not None:
+        assert "frechet_efficientnet_distance" in written["stages"]["translation"]["metrics"]
     assert "precision_at_10/average" in written["stages"]["retrieval"]["metrics"]
     for stage, result in written["stages"].items():
         assert result["figures"], stage
@@ -81,7 +85,7 @@ def test_every_finished_stage_is_measured_and_pictured(drawn, tmp_path):
             assert known in CATALOGUE or of_attribute, name
 
     again = stage_evaluation.evaluate_workdir(
-        Run(tmp_path, drawn, ["translation", "retrieval"]), ["translation"], seed=2
+        Run(tmp_path, drawn, ["translation", "retrieval"]), ["translation"], seed=2, efficientnet="none"
     )
     assert again["stages"]["translation"]["metrics"]["accuracy"]["seed"] == 2
     assert again["stages"]["retrieval"] == written["stages"]["retrieval"], "kept from the earlier evaluation"
@@ -97,7 +101,7 @@ def test_counterfactuals_are_pictured_where_they_can_be_drawn(drawn, classifier,
 def test_a_damaged_earlier_report_is_left_behind(drawn, tmp_path):
     (tmp_path / "evaluation").mkdir()
     (tmp_path / "evaluation/metrics.json").write_text('{"stages": {"guided":')
-    report = stage_evaluation.evaluate_workdir(Run(tmp_path, drawn, ["translation"]))
+    report = stage_evaluation.evaluate_workdir(Run(tmp_path, drawn, ["translation"]), efficientnet="none")
     assert list(report["stages"]) == ["translation"]
 
 
@@ -109,7 +113,8 @@ def test_what_is_not_trained_cannot_be_measured(drawn, tmp_path, finished, asked
 
 
 def test_a_judge_from_elsewhere_is_used_as_it_is(drawn, classifier, tmp_path):
-    report = stage_evaluation.evaluate_workdir(Run(tmp_path, drawn, ["translation"]), classifier=classifier)
+    run = Run(tmp_path, drawn, ["translation"])
+    report = stage_evaluation.evaluate_workdir(run, classifier=classifier, efficientnet="none")
     assert not (tmp_path / "evaluation/classifier").exists(), "none is trained"
     assert report["classifier"]["name"] == classifier.name
     assert report["real"]["metrics"]["accuracy"]["value"] == pytest.approx(

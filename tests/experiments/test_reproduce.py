@@ -10,6 +10,8 @@ import tensorflow as tf
 from rgunit_tf.config import default_config
 from rgunit_tf.errors import UserError
 from rgunit_tf.evaluation.judge import classifier_training
+from rgunit_tf.evaluation.judge import networks as judge_networks
+from rgunit_tf.evaluation.metrics import lpips
 from rgunit_tf.experiments.reproduce import Reproduction, duration
 from rgunit_tf.experiments.step_times import seconds_per_step
 from rgunit_tf.experiments.tables import CONTINUED, RANDOM, all_tables
@@ -27,7 +29,7 @@ def config(tmp_path_factory):
     config.data.image_size = 16
     config.data.test_images = 12
     config.model.update(width=4, residual_blocks=1, style_dim=2, mlp_width=8)
-    config.model.update(discriminator_width=4, discriminator_layers=2)
+    config.model.update(discriminator_width=4, discriminator_layers=2, discriminator_scales=1)
     config.translation.update(steps=6, batch_size=4)
     config.retrieval.update(steps=4, batch_size=4, embedding_dim=8, hidden=16, content_channels=4)
     config.guided.update(steps=5, batch_size=4, neighbors=2)
@@ -40,6 +42,27 @@ def shortened_tables():
     tables = all_tables()
     rows = tuple(row for row in tables[1].rows if row.label in ("All", "Random negatives", RANDOM))
     return [dataclasses.replace(tables[1], rows=rows), tables[2]]
+
+
+class Quarters:
+    """Mean colours of the four quarters of an image, in the place of EfficientNet."""
+
+    key, name, identity, to_inputs = "efficientnet", "quarters", "identity_rank1", None
+    to_train = ("frechet_efficientnet_distance", "kernel_efficientnet_distance")
+
+    def __call__(self, images):
+        quarters = images.reshape(len(images), 2, 8, 2, 8, 3).astype(np.float32).mean((2, 4))
+        return quarters.reshape(len(images), -1), None
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_evaluation():
+    """No large network, and a judge that is trained in few rounds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(classifier_training, "ROUNDS", 4)
+        patch.setattr(judge_networks, "load", lambda *names: [Quarters()])
+        patch.setattr(lpips, "load", lambda *names: None)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ TINY = {
     "model.mlp_width": 8,
     "model.discriminator_width": 4,
     "model.discriminator_layers": 2,
+    "model.discriminator_scales": 1,
     "translation.steps": 2,
     "retrieval.steps": 2,
     "retrieval.batch_size": 8,
@@ -45,6 +46,7 @@ def folder(tmp_path, monkeypatch):
         monkeypatch.setenv(name, str(tmp_path / name))
     for name, value in {"width": 4, "steps": 2, "batch_size": 16}.items():
         monkeypatch.setitem(classifier_training.RECIPE, name, value)
+    monkeypatch.setattr(classifier_training, "ROUNDS", 2)
     # It would hold for the tests that follow as well.
     monkeypatch.setattr(training, "configure", lambda config: None)
     folder = tmp_path / "here"

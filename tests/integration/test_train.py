@@ -23,6 +23,7 @@ SETTINGS = {
     "model.mlp_width": 8,
     "model.discriminator_width": 4,
     "model.discriminator_layers": 2,
+    "model.discriminator_scales": 1,
     "translation.steps": 63,
     "translation.batch_size": 4,
     "retrieval.steps": 150,

@@ -85,20 +85,17 @@ def test_passes_of_a_step_are_those_of_the_paper(translation, make_batch):
         np.testing.assert_allclose(mine.realness, plain.realness, atol=1e-4)
 
 
-@pytest.mark.parametrize("penalties", [{}, PENALTIES])
-def test_gradients_are_those_of_the_plain_formulation(make_translation, make_batch, penalties):
-    translation, batch = make_translation(loss=penalties), make_batch()
+def test_gradients_are_those_of_the_plain_formulation(make_translation, make_batch):
+    translation, batch = make_translation(loss=PENALTIES), make_batch()
     variables = [*translation.trained_variables, *translation.discriminator.trainable_variables]
 
-    @tf.function
     def gradients():
         terms = translation.batch_terms(batch, noise())
         return tf.gradients(terms["generator_loss"] + terms["discriminator_loss"], variables)
 
-    with convolutions.rewritten():
-        fast = gradients()
+    fast = tf.function(gradients, autograph=False)()
     with convolutions.as_written():
-        plain = tf.function(gradients.python_function)()
+        plain = tf.function(gradients, autograph=False)()
     assert len(fast) == len(plain) > 50
     difference = tf.linalg.global_norm([one - other for one, other in zip(fast, plain, strict=True)])
     assert 0.0 < difference < 1e-4 * tf.linalg.global_norm(plain)
@@ -218,18 +215,19 @@ def test_averages_of_the_generator_side(make_translation, make_batch):
     assert all(same(own[name], value) for name, value in weights(model.networks).items())
 
 
-def test_after_fit_the_weights_are_the_averages(make_translation, make_batch):
+def test_after_fit_the_weights_are_the_averages(make_translation, make_batch, tmp_path):
     """What translates, and what is built on the model, then uses what an export of it holds."""
     batches = tf.data.Dataset.from_tensors(make_batch()).repeat(3)
-    left, right = (make_translation(optimizer={"ema_momentum": 0.5}) for _ in range(2))
-    left.fit(batches, verbose=0)
-    right.fit(batches, verbose=0, average=False)
-    averages, last = weights(left.networks), weights(right.networks)
-    assert all(same(averages[name], last[name]) == (name == "discriminator") for name in last)
-    with left.averaged_weights():
-        assert all(same(averages[name], value) for name, value in weights(left.networks).items())
-    with right.averaged_weights():
-        assert all(same(averages[name], value) for name, value in weights(right.networks).items())
+    model, found = make_translation(optimizer={"ema_momentum": 0.5}), {}
+    start = tf.train.Checkpoint(**model.training_state).write(str(tmp_path / "start"))
+    for average in (True, False):
+        tf.train.Checkpoint(**model.training_state).read(start).assert_existing_objects_matched()
+        model.fit(batches, verbose=0, average=average)
+        found[average] = weights(model.networks)
+        with model.averaged_weights():
+            averages = weights(model.networks)
+        assert all(same(found[True][name], value) for name, value in averages.items()), average
+    assert all(same(found[True][name], found[False][name]) == (name == "discriminator") for name in found[True])
 
 
 def test_config_makes_the_model_again(make_translation):

@@ -1,8 +1,8 @@
-"""Runs the same steps of a stage on one device and on two logical CPU devices; prints what differs, as JSON.
+"""Runs the same steps of stages on one device and on two logical CPU devices; prints what differs, as JSON.
 
 A process of its own, since the devices must be set up before TensorFlow starts:
 
-    python two_replicas.py <stage> [sgd] [adamw]
+    python two_replicas.py <stage>:<sgd|adamw> ...
 """
 
 # ruff: noqa: E402 (the devices are set up before anything else is imported)
@@ -139,23 +139,23 @@ def noise_differs(strategy: tf.distribute.Strategy) -> float:
     return max(float(tf.reduce_max(tf.abs(x - y))) for x, y in zip(alone, together, strict=True))
 
 
-def main(stage: str, optimizers: list[str]) -> None:
-    one, two = make_strategy("one_device"), make_strategy("auto")
-    report: dict[str, Any] = {"noise": noise_differs(two)}
-    for optimizer in optimizers:
-        alone, together = (run(stage, strategy, optimizer) for strategy in (one, two))
-        report[optimizer] = {
-            "differences": {
-                name: difference(alone[name], together[name]) for name in ("gradient", "weights") if name in alone
-            },
-            "norms": {name: float(np.linalg.norm(alone[name])) for name in ("gradient", "weights") if name in alone},
-            "terms": {name: [value, together["terms"][name]] for name, value in alone["terms"].items()},
-            "copies_equal": together["copies_equal"],
-            "copies": [alone["copies"], together["copies"]],
-            "steps": [alone["step"], together["step"]],
-        }
-    print(json.dumps(report))
+def compare(stage: str, optimizer: str) -> dict[str, Any]:
+    alone, together = (run(stage, make_strategy(name), optimizer) for name in ("one_device", "auto"))
+    return {
+        "differences": {
+            name: difference(alone[name], together[name]) for name in ("gradient", "weights") if name in alone
+        },
+        "norms": {name: float(np.linalg.norm(alone[name])) for name in ("gradient", "weights") if name in alone},
+        "terms": {name: [value, together["terms"][name]] for name, value in alone["terms"].items()},
+        "copies_equal": together["copies_equal"],
+        "copies": [alone["copies"], together["copies"]],
+        "steps": [alone["step"], together["step"]],
+    }
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    report: dict[str, Any] = {"noise": noise_differs(make_strategy("auto"))}
+    for case in sys.argv[1:]:
+        report[case] = compare(*case.split(":"))
+        tf.keras.backend.clear_session()
+    print(json.dumps(report))

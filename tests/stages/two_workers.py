@@ -50,7 +50,7 @@ def main(folder: str, data: str, steps: int, last: str, optimizer: str) -> None:
     config = settings_module.default_config()
     config.data.update(source="celeba", root=data, image_size=16)
     config.model.update(width=4, residual_blocks=1, style_dim=2, mlp_width=8)
-    config.model.update(discriminator_width=4, discriminator_layers=2)
+    config.model.update(discriminator_width=4, discriminator_layers=2, discriminator_scales=1)
     config.loss.update(mask_warmup=0, kl_warmup=0, noise=0.2)
     for name in STAGES:
         config[name].update(steps=steps if name != "retrieval" else 2, batch_size=8)

@@ -27,19 +27,26 @@ def resnet():
     return classifier_networks.resnet50(3, 32, seed=1)
 
 
-def test_resnet50_is_keras_with_another_last_layer(resnet):
+@pytest.fixture(scope="module")
+def keras():
+    """Keras' own, with random weights."""
+    return tf.keras.applications.ResNet50(include_top=False, weights=None, input_shape=(32, 32, 3), pooling="avg")
+
+
+def test_resnet50_is_keras_with_another_last_layer(resnet, keras):
     images = np.random.default_rng(0).uniform(-1, 1, (2, 32, 32, 3)).astype(np.float32)
     logits, features = resnet(images)
     assert logits.shape == (2, 3) and features.shape == (2, 2048)
-    keras = tf.keras.applications.ResNet50(include_top=False, weights=None, input_shape=(32, 32, 3), pooling="avg")
     for layer in keras.layers:
         layer.set_weights(resnet.get_layer(layer.name).get_weights() if layer.weights else [])
     scaled = tf.keras.applications.resnet50.preprocess_input((images + 1.0) * 127.5)
     np.testing.assert_allclose(features, keras(scaled), rtol=1e-3, atol=1e-4)
 
 
-def test_imagenet_weights_are_put_under_the_last_layer(resnet, tmp_path):
-    keras = tf.keras.applications.ResNet50(include_top=False, weights=None, input_shape=(32, 32, 3))
+def test_imagenet_weights_are_put_under_the_last_layer(resnet, keras, tmp_path):
+    for name in ("conv3_block2_1_conv", "conv5_block3_3_conv"):
+        kernel = keras.get_layer(name).kernel
+        kernel.assign(kernel + 1.0)
     path = tmp_path / "keras/models" / classifier_networks.RESNET_FILE
     path.parent.mkdir(parents=True)
     keras.save_weights(path)
