@@ -12,10 +12,11 @@ from rgunit_tf.config import default_config
 
 
 def get_config() -> ml_collections.ConfigDict:
-    config = avatars.get_config()
-    paper = default_config()
-    config.loss = paper.loss
-    config.model.discriminator_width = config.model.width
-    config.translation.batch_size = config.guided.batch_size = paper.translation.batch_size
-    config.translation.learning_rate = config.guided.learning_rate = paper.translation.learning_rate
+    config, small = default_config(), avatars.get_config()
+    config.data = small.data
+    config.model.width = config.model.discriminator_width = small.model.width
+    config.model.residual_blocks = small.model.residual_blocks
+    config.model.discriminator_layers = small.model.discriminator_layers
+    for stage in ("translation", "retrieval", "guided"):
+        config[stage].steps = small[stage].steps
     return config
