@@ -70,7 +70,7 @@ if TYPE_CHECKING:
     from rgunit_tf.config import default_config
     from rgunit_tf.domains import AttributeSchema
     from rgunit_tf.errors import UserError
-    from rgunit_tf.inference.model import load
+    from rgunit_tf.inference import load
     from rgunit_tf.retrieval.exact_index import ExactIndex
     from rgunit_tf.retrieval.gallery import Gallery
     from rgunit_tf.retrieval.scann_index import ScannIndex

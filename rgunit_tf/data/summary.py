@@ -37,8 +37,8 @@ def table(records: Records, parts: Mapping[str, np.ndarray], settings: Mapping[s
     root = printable(str(settings["root"])) or "drawn"
     kind = "domains" if schema.categorical else "attributes"
     head = ["domain" if schema.categorical else "attribute", *parts]
-    rows = [[name, *(_held(records.labels[rows, column]) for rows in parts.values())]
-            for column, name in enumerate(schema.names)]  # fmt: skip
+    held = [[_held(records.labels[rows, column]) for rows in parts.values()] for column in range(schema.size)]
+    rows = [[name, *cells] for name, cells in zip(schema.names, held, strict=True)]
     rows.append(["all", *(str(len(rows)) for rows in parts.values())])
     lines = [f"data: {settings['source']} {root}, {schema.size} {kind}, {settings['image_size']} px"]
     lines += _aligned([head, *rows])
@@ -63,6 +63,8 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _domains(records: Records, rows: np.ndarray, balanced: bool) -> str:
     """How evenly the training images are spread over the domains."""
+    if not len(rows):
+        return "domains: no training image"
     vectors, counts = np.unique(records.labels[rows], axis=0, return_counts=True)
     largest, smallest = int(counts.argmax()), int(counts.argmin())
     ratio = counts[largest] / counts[smallest]

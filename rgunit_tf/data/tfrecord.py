@@ -115,6 +115,7 @@ def load_records(root: str | os.PathLike) -> Records:
         matrix([row.content_label for row in rows], len(content_names)) if content_names else None,
         content_names,
         int(manifest["crop"]),
+        crop_share(manifest),
         left_out=(*manifest.get("left_out", ()), *_unreadable(manifest)),
     )
 
