@@ -8,7 +8,6 @@ import signal
 import sys
 import threading
 import traceback
-import warnings
 from collections.abc import Callable, Sequence
 from types import FrameType
 
@@ -101,12 +100,11 @@ def _explain(name: str, error: BaseException) -> int:
 
 
 def _quieten() -> None:
-    """Keeps what TensorFlow and its add-ons say while they are imported away from the command's own lines.
+    """Keeps what TensorFlow says while it is imported away from the command's own lines.
 
     Level 3, since TensorFlow 2.15 reports at level "error" that cuDNN is registered twice, on every machine.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    warnings.filterwarnings("ignore", category=UserWarning, module="tensorflow_addons|tensorflow_hub")
 
 
 def _flags_of(arguments: list[str]) -> list[str]:
