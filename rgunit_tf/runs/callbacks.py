@@ -132,10 +132,13 @@ class Progress(tf.keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Moves the bar, after a rollback back."""
-        said = [f"{self.batch_size * rate:.3g} images/s"] if (rate := self._bar.format_dict["rate"]) else []
+        step, known = int(self.model.step.numpy()), self._bar.format_dict
+        # The first time tqdm has none.
+        rate = known["rate"] or max(step - known["initial"], 0) / max(known["elapsed"], 1e-6)
+        said = [f"{self.batch_size * rate:.3g} images/s"]
         said += [f"{name} {float(value):.3g}" for name, value in (logs or {}).items() if name in self.shown]
         self._bar.set_postfix_str(", ".join(said), refresh=False)
-        self._bar.update(int(self.model.step.numpy()) - self._bar.n)
+        self._bar.update(step - self._bar.n)
 
     def close(self) -> None:
         """Ends the bar's line, so that what is said next stands on one of its own."""
