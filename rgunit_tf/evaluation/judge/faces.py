@@ -73,8 +73,9 @@ class FaceJudge:
           targets: label vectors asked of the test images, [N, K].
 
         Returns:
-          `face_identity_rank1`, `face_accuracy`, `face_changed_accuracy` and `face_kept_accuracy`, the last three also
-          as `<name>/<attribute>`; none where the network tells no attribute on real images.
+          `face_identity_rank1`, `face_accuracy`, `face_changed_accuracy` and `face_kept_accuracy`, each also as
+          `<name>/<attribute>`, the first of those images in which that one alone changes; none where the network tells
+          no attribute on real images.
         """
         if not self.attributes:
             return {}
@@ -84,11 +85,22 @@ class FaceJudge:
         found = accuracy_records.changed_and_kept_records(
             decided, wanted, before, self.attributes, self.network.name, self.seed
         )
-        record = identity.rank1_record(views.features, self.test.features, self.network.name, self.seed)
         return {
-            self.network.identity: record,
+            **self._identity(views.features, np.asarray(targets)[self.rows] != self.labels),
             **self._accuracy(decided, wanted),
             **{f"{PREFIX}{name}": record for name, record in found.items()},
+        }
+
+    def _identity(self, features: np.ndarray, changes: np.ndarray) -> dict[str, dict[str, Any]]:
+        """Identity of all translations, and of those in which one attribute alone changes; changes: bool [N, K]."""
+        which: dict[str, np.ndarray | None] = {self.network.identity: None}
+        for name, column in zip(self.attributes, self._columns, strict=True):
+            alone = changes[:, column] & (changes.sum(axis=1) == 1)
+            if alone.any():
+                which[f"{self.network.identity}/{name}"] = alone
+        return {
+            name: identity.rank1_record(features, self.test.features, self.network.name, self.seed, chosen)
+            for name, chosen in which.items()
         }
 
     def real_records(self) -> dict[str, dict[str, Any]]:

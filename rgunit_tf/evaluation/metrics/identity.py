@@ -24,7 +24,9 @@ def nearest(queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
     return np.concatenate([(queries[start : start + BLOCK] @ gallery.T).argmax(axis=1) for start in starts])
 
 
-def rank1_record(translations: np.ndarray, inputs: np.ndarray, feature_name: str, seed: int) -> dict[str, Any]:
+def rank1_record(
+    translations: np.ndarray, inputs: np.ndarray, feature_name: str, seed: int, chosen: np.ndarray | None = None
+) -> dict[str, Any]:
     """Share of the translations that are nearer, by cosine, to their own input than to any other.
 
     1 / N for translations that say nothing of their inputs, 1 for copies, as far as no two inputs are the same.
@@ -34,9 +36,10 @@ def rank1_record(translations: np.ndarray, inputs: np.ndarray, feature_name: str
       inputs: of the untouched inputs, [N, F], in the same order.
       feature_name: what computed the features.
       seed: of the resamples.
+      chosen: which translations count, bool [N], each still among all inputs; None: all do.
     """
-    started = time.perf_counter()
-    own = (nearest(translations, inputs) == np.arange(len(inputs))).astype(np.float64)
+    started, chosen = time.perf_counter(), np.ones(len(inputs), bool) if chosen is None else chosen
+    own = (nearest(translations[chosen], inputs) == np.flatnonzero(chosen)).astype(np.float64)
     return measurement(
         own.mean(),
         bootstrap.mean_interval(own, seed),

@@ -45,8 +45,12 @@ def test_only_what_it_tells_on_real_images_is_judged(judge, drawn, caplog):
 def test_figures_of_translations_equal_their_definitions(judge, drawn, classifier, fake_model):
     records = evaluate_translation(fake_model("copy"), drawn, classifier, judges=[judge])
     column = drawn.schema.names.index("Male")
-    targets = draw_targets(drawn.test.labels, drawn.train.labels, 0)[:, column]
-    before = drawn.test.labels[:, column]
+    every_target = draw_targets(drawn.test.labels, drawn.train.labels, 0)
+    targets, before = every_target[:, column], drawn.test.labels[:, column]
+    changes = every_target != drawn.test.labels
+    alone = changes[:, column] & (changes.sum(axis=1) == 1)
+    assert records["face_identity_rank1/Male"]["images"] == alone.sum() > 0
+    assert records["face_identity_rank1/Male"]["value"] == 1.0
     assert records["face_changed_accuracy/Male"]["value"] == 0.0 == records["face_changed_accuracy"]["value"]
     assert records["face_changed_accuracy"]["images"] == (targets != before).sum()
     assert records["face_kept_accuracy/Male"]["value"] == 1.0

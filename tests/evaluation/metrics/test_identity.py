@@ -31,3 +31,11 @@ def test_half_of_them_recognised():
 
 def test_features_of_zeros_are_no_error():
     assert identity.nearest(np.zeros((2, 3)), np.eye(3)).tolist() == pytest.approx([0, 0])
+
+
+def test_some_translations_among_all_inputs():
+    inputs = np.eye(6)
+    outputs = inputs[[0, 1, 3, 3, 4, 4]]
+    chosen = np.array([True, False, True, True, False, True])
+    record = identity.rank1_record(outputs, inputs, "", 0, chosen)
+    assert record["images"] == 4 and record["value"] == 0.5
