@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import pathlib
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -74,13 +75,19 @@ def _write_onnx(saved_model: pathlib.Path, names: list[str], folder: pathlib.Pat
     loaded = tf.saved_model.load(str(saved_model))
     for name in names:
         signature = loaded.signatures[name]
-        specs = list(signature.structured_input_signature[1].values())
-        keys = [spec.name for spec in specs]
-
-        def call(*values: tf.Tensor, signature: Any = signature, keys: list[str] = keys) -> dict[str, tf.Tensor]:
-            return signature(**dict(zip(keys, values, strict=True)))
-
-        function = tf.function(call, autograph=False)
+        specs = signature.structured_input_signature[1]
         tf2onnx.convert.from_function(
-            function, input_signature=specs, opset=_OPSET, output_path=str(folder / f"{name}.onnx")
+            _positional(signature, list(specs)),
+            input_signature=[tf.TensorSpec(spec.shape, spec.dtype, name=key) for key, spec in specs.items()],
+            opset=_OPSET,
+            output_path=str(folder / f"{name}.onnx"),
         )
+
+
+def _positional(signature: Callable[..., dict[str, tf.Tensor]], keys: list[str]) -> Any:
+    """A signature as a function of its inputs in order, which is what tf2onnx takes; outputs keep their names."""
+
+    def call(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        return signature(**dict(zip(keys, inputs, strict=True)))
+
+    return tf.function(call, autograph=False)

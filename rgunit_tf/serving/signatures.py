@@ -210,8 +210,7 @@ class StageGraph:
         return self._checked_images(requests.after([check], images)), requests.after([check], other)
 
     def _checked_files(self, image_bytes: tf.Tensor, attributes: tf.Tensor) -> tf.Tensor:
-        # A graph that is converted knows no files.
-        files = tf.ensure_shape(requests.unsized(image_bytes), [None])
+        files = tf.ensure_shape(image_bytes, [None])
         return requests.after([requests.same_batch(files, attributes, "image_bytes and attributes")], files)
 
     def _checked_attributes(self, attributes: tf.Tensor) -> tf.Tensor:
@@ -245,8 +244,8 @@ def _also_empty(function: Callable[..., Any]) -> Callable[..., Any]:
         count = tf.shape(inputs[0])[0]
         missing = tf.cast(count == 0, tf.int32)
         rows = [tf.pad(value, [[0, missing], *[[0, 0]] * (value.shape.rank - 1)]) for value in inputs]
-        for row, value in zip(rows, inputs, strict=True):
-            row.set_shape(value.shape)
+        # As a reshaping, which converters know, sizes stay known in a saved graph.
+        rows = [tf.reshape(row, [-1, *value.shape[1:]]) for row, value in zip(rows, inputs, strict=True)]
         return tf.nest.map_structure(lambda result: result[:count], function(*rows))
 
     return filled
