@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from rgunit_tf.typed import as_typed
 
-class UserError(Exception):
+
+class _Told(Exception):
+    """An exception whose message names commands as they were typed."""
+
+    def __str__(self) -> str:
+        return as_typed(super().__str__())
+
+
+class UserError(_Told):
     """A mistake in a flag, a setting or a file.
 
     The message is one line that names the flag, setting or file and says how to put it right. Commands print it to
@@ -11,7 +20,7 @@ class UserError(Exception):
     """
 
 
-class RunError(Exception):
+class RunError(_Told):
     """A run that cannot go on, though nobody made a mistake: numbers that overflow, a machine that is gone.
 
     The message is one line that says what happened and how to go on. Commands print it to standard error and exit with

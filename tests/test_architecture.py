@@ -21,6 +21,7 @@ BASE = {
     "progress",
     "protobuf",
     "setting",
+    "typed",
 }
 """Modules at the top that everybody may import."""
 

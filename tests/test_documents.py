@@ -261,7 +261,7 @@ def test_the_scripts_do_what_they_say(tmp_path, monkeypatch):
     exec(script, names)
     assert fitted == ["translation", "retrieval", "guided"]
     assert names["pictures"].dtype == np.uint8 and names["pictures"].shape == (3, 2, 16, 16, 3)
-    assert "translate_bytes" in tf.saved_model.load("export/1").signatures
+    assert "translate_files" in tf.saved_model.load("export/1").signatures
 
     size = names["gallery"].size
     (script,) = (text for text in documents.Document(ROOT / "rgunit_tf/serving/README.md").snippets if "rg" in text)

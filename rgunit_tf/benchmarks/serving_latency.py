@@ -27,7 +27,6 @@ from rgunit_tf.stages.retrieval import RetrievalModel
 from rgunit_tf.stages.translation import TranslationModel
 
 _HAIR = ("Black_Hair", "Blond_Hair", "Brown_Hair")
-_IMAGES = tf.TensorSpec([None, None, None, None], tf.uint8)
 _ATTRIBUTES = tf.TensorSpec([None, None], tf.float32)
 _PICTURES = 64
 _CLUSTERS = 1000
@@ -70,22 +69,22 @@ def measure(
     images = tf.constant(rng.integers(0, 256, (batch, image_size, image_size, 3), np.uint8))
     attributes = tf.constant(np.eye(guided.schema.size, dtype=np.float32)[np.zeros(batch, int)])
 
-    @tf.function(
-        input_signature=[tf.TensorSpec([None, image_size, image_size, 3], tf.uint8), _ATTRIBUTES], autograph=False
-    )
+    specs = [tf.TensorSpec([None, image_size, image_size, 3], tf.uint8), _ATTRIBUTES]
+
+    @tf.function(input_signature=specs, autograph=False)
     def keras(images: tf.Tensor, attributes: tf.Tensor) -> Any:
         return guided.translate_with_style(pixels.to_float(images), guided.prior.mean(attributes))
 
     with tempfile.TemporaryDirectory() as folder:
         served = tf.saved_model.load(str(export(guided, folder)))
     functions = {
-        "saved_model": lambda: served.signatures["translate"](images=images, attributes=attributes),
+        "saved_model": lambda: served.signatures["translate_images"](images=images, attributes=attributes),
         "keras": lambda: keras(images, attributes),
     }
     unguided = GuidedModel(guided, guided.retrieval, None, neighbors=0)
     graphs = {"fixed_neighbors": _FixedNeighbors(guided, guided.gallery), "no_neighbors": StageGraph(unguided)}
     for name, graph in graphs.items():
-        traced = tf.function(graph.translate, input_signature=[_IMAGES, _ATTRIBUTES], autograph=False)
+        traced = tf.function(graph.translate_images, input_signature=specs, autograph=False)
         functions[name] = lambda traced=traced: traced(images, attributes)
     seconds = time_in_turn(functions, repeats, clock)
     rounds = [dict(zip(seconds, row, strict=True)) for row in zip(*seconds.values(), strict=True)]

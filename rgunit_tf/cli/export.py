@@ -1,8 +1,9 @@
-"""Writes the SavedModels of a run's finished stages, for TensorFlow Serving.
+"""Writes the SavedModels of a run's finished stages, for TensorFlow Serving, or the same as ONNX or TFLite.
 
 Each goes to <workdir>/<stage>/export/<version>/, the version being the next free number, and its folder is printed. The
 index `exact` runs on any server; `scann` is faster on large galleries and needs a server with ScaNN's ops.
-<workdir>/serving/ gets what a server is started with: models.config and batching.config.
+<workdir>/serving/ gets what a server is started with: models.config and batching.config. Other formats go to
+<workdir>/<stage>/onnx/<version>/ or tflite/<version>/.
 """
 
 from __future__ import annotations
@@ -30,6 +31,13 @@ _GALLERY_DTYPE = flags.DEFINE_enum(
     "how embeddings and contents of the gallery are stored; float16 halves them",
     flag_values=FLAGS.values,
 )
+_FORMAT = flags.DEFINE_enum(
+    "format",
+    "savedmodel",
+    ["savedmodel", "onnx", "tflite"],
+    "what is written; onnx needs the extra `onnx`",
+    flag_values=FLAGS.values,
+)
 _MODELS_ROOT = flags.DEFINE_string(
     "models_root",
     "/models",
@@ -49,7 +57,7 @@ def main(argv: list[str]) -> None:
         raise UserError(f"--workdir={_WORKDIR.value}: no stage is finished; run bin/train first")
     from rgunit_tf.runs.exports import export_stage
 
-    options = {"gallery_dtype": _GALLERY_DTYPE.value, "models_root": _MODELS_ROOT.value}
+    options = {"gallery_dtype": _GALLERY_DTYPE.value, "models_root": _MODELS_ROOT.value, "form": _FORMAT.value}
     with workdir.writing():
         for stage in stages:
             print(export_stage(workdir, stage, _INDEX.value, **options), flush=True)

@@ -15,6 +15,7 @@ from rgunit_tf.cli import usage
 from rgunit_tf.cli.flags import Flags
 from rgunit_tf.errors import RunError, UserError
 from rgunit_tf.names import printable
+from rgunit_tf.typed import as_typed
 
 Main = Callable[[list[str]], int | None]
 
@@ -73,7 +74,9 @@ def call(main: Main, flags: Flags, argv: Sequence[str], positional: bool = False
             if "full" in wanted[0] and flags.has_config:
                 flags.parse([word for word in arguments if word not in usage.FLAGS], positional=True, whole=False)
                 config = flags.values["config"].value
-            print(usage.text(name, sys.modules[main.__module__].__doc__, flags.own(), config))
+            module = sys.modules[main.__module__]
+            own = (module.__spec__.name if module.__spec__ else "").startswith("rgunit_tf.cli.")
+            print(as_typed(usage.text(f"bin/{name}" if own else name, module.__doc__, flags.own(), config)))
             return 0
         rest = flags.parse(arguments, positional)
         if flags.has_config and flags.values["print_config"].value:

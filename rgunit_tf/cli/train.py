@@ -18,6 +18,7 @@ from absl import flags
 from rgunit_tf.cli import launcher
 from rgunit_tf.cli.flags import Flags
 from rgunit_tf.config import STAGES
+from rgunit_tf.typed import as_typed
 
 if TYPE_CHECKING:
     from rgunit_tf.runs.workdir import Workdir
@@ -78,7 +79,7 @@ def main(argv: list[str]) -> None:
             if _REPORT.value:
                 _report(workdir)
             attributes = dataset.schema.names if dataset else tuple(config.data.attributes)
-            print("\n".join(_next(workdir, wanted[-1], attributes[0])))
+            print(as_typed("\n".join(_next(workdir, wanted[-1], attributes[0]))))
 
 
 def _next(workdir: Workdir, last: str, attribute: str) -> list[str]:
@@ -109,7 +110,7 @@ def _report(workdir: Workdir) -> None:
         logging.info("report: %s", report.write_report(workdir))
     except Exception as error:
         # The models are finished and exported: what is wrong with their report must not look like their failure.
-        logging.error("no report (%s); try bin/evaluate --workdir=%s", error, workdir.path)
+        logging.error(as_typed("no report (%s); try bin/evaluate --workdir=%s"), error, workdir.path)
 
 
 def run() -> None:

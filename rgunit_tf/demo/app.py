@@ -27,6 +27,7 @@ from rgunit_tf.demo.pictures import Picture, png
 from rgunit_tf.demo.studio import Studio
 from rgunit_tf.errors import UserError
 from rgunit_tf.inference.description import Description
+from rgunit_tf.typed import as_typed
 
 UPLOAD_MB = 25
 """Largest file that is taken."""
@@ -156,7 +157,7 @@ def _add_errors(app: flask.Flask) -> None:
     @app.errorhandler(Exception)
     def failed(error: Exception) -> tuple[dict[str, str], int]:
         logging.error("%s %s", flask.request.method, flask.request.path, exc_info=error)
-        sentence = "The model could not do this; the reason is in the terminal of bin/demo."
+        sentence = as_typed("The model could not do this; the reason is in the terminal of bin/demo.")
         return {"error": sentence}, http.HTTPStatus.INTERNAL_SERVER_ERROR
 
 

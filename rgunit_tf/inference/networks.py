@@ -120,8 +120,11 @@ class ExportNetworks:
 
     def translate(self, images: np.ndarray, styles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See `Networks`."""
-        outputs = self._signatures["translate_with_style"](images=tf.constant(images), styles=tf.constant(styles))
-        return outputs["images"].numpy(), outputs["masks"].numpy()
+        # An export of version 0.1 has the old name alone.
+        new = "translate_to_style" in self._signatures
+        signature = self._signatures["translate_to_style" if new else "translate_with_style"]
+        outputs = signature(images=tf.constant(images), styles=tf.constant(styles))
+        return outputs["translated_images" if new else "images"].numpy(), outputs["masks"].numpy()
 
     def search(self, images: np.ndarray, styles: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         """See `Networks`; the signature takes attributes, so a style must be the mean of some."""

@@ -32,6 +32,9 @@ def embedded(
     embed = tf.function(retrieval.embed_images, reduce_retracing=True, autograph=False)
     count = 0
     for batch in batches:
+        if isinstance(batch, tuple):  # (image, label) of grey levels, which have no names
+            grey = pixels.to_uint8(tf.cast(batch[0], tf.float32) / 127.5 - 1.0)
+            batch = {"image": grey, "id": np.array([f"{count + row}" for row in range(len(grey))])}
         given = tf.convert_to_tensor(batch["image"])
         scaled = pixels.to_float(given)
         ids = to_array(batch["id"]).tolist()

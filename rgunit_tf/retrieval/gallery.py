@@ -21,8 +21,7 @@ from rgunit_tf.retrieval.random_rows import random_rows
 if TYPE_CHECKING:
     from rgunit_tf.data import Split
 
-# Rows written at a time.
-_ROWS = 1024
+_ROWS = 1024  # written at a time
 
 
 class Gallery(tf.Module):
@@ -99,7 +98,8 @@ class Gallery(tf.Module):
         Args:
           retrieval: what has `embed_images(images float32 [B, H, W, 3] in [-1, 1]) -> float32 [B, D]`, such as a
             `RetrievalModel`.
-          data: a `Split`, or batches: mappings with "image" (float32 in [-1, 1], or uint8) and "id" (string [B]).
+          data: a `Split`, or batches: mappings with "image" (float32 in [-1, 1], or uint8) and "id" (string [B]), or
+            (image, label) pairs, images of 0 to 255, whose ids are their numbers.
           index: "exact" or "scann".
           keep_images: hold the images too, as a guided model needs them.
           batch_size: images embedded at a time, where `data` is a `Split`.
@@ -108,7 +108,7 @@ class Gallery(tf.Module):
           **index_options: passed to the index.
 
         Raises:
-          UserError: no images, an id twice, an embedding that is not finite, or an index that cannot be had.
+          UserError: no images, an id twice, an embedding not finite, or an index that cannot be had.
         """
         batches = data.batches(batch_size, training=False) if hasattr(data, "batches") else data
         parts = embedded(retrieval, batches, keep_images)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import pathlib
+import tempfile
 
 from rgunit_tf.data.crop import crop_share
 from rgunit_tf.runs import finished, server_config
 from rgunit_tf.runs.workdir import Workdir
+from rgunit_tf.serving import convert
 from rgunit_tf.serving.export import export, newest_version
 
 
@@ -17,10 +19,12 @@ def export_stage(
     index: str | None = None,
     gallery_dtype: str = "float32",
     models_root: str = server_config.MODELS_ROOT,
+    form: str = "savedmodel",
 ) -> pathlib.Path:
     """Exports a finished stage of a workdir to `<stage>/export/<version>/`, decoding files as its config does.
 
-    The workdir's `serving/models.config` then lists it.
+    The workdir's `serving/models.config` then lists it. Another format than a SavedModel goes to
+    `<stage>/<format>/<version>/` instead.
 
     Args:
       workdir: with its config.
@@ -28,22 +32,28 @@ def export_stage(
       index: `exact` or `scann`; None: as `retrieval.index` of the config says.
       gallery_dtype: `float32` or `float16`.
       models_root: absolute path at which a server sees the workdir.
+      form: one of `convert.FORMATS`.
 
     Raises:
-      UserError: the stage is not finished, its files are damaged, or the index cannot be had.
+      UserError: the stage is not finished, its files are damaged, the index cannot be had, or what converts is not
+        installed.
     """
+    convert.check(form)
     if name != "translation":
         _rebuild_gallery(workdir)
     model = finished.load(workdir, name)
-    final = export(
-        model,
-        workdir.stage(name) / "export",
+    arguments = (
         finished.load_gallery(workdir) if model.retrieval is not None and model.gallery is None else None,
         index if model.retrieval is not None else None,
         crop_share(workdir.config.data),
         gallery_dtype,
-        origin=finished.fingerprint(workdir, name),
     )
+    origin = finished.fingerprint(workdir, name)
+    if form != "savedmodel":
+        with tempfile.TemporaryDirectory() as folder:
+            saved_model = export(model, folder, *arguments, origin=origin)
+            return convert.convert(saved_model, workdir.stage(name) / form, form)
+    final = export(model, workdir.stage(name) / "export", *arguments, origin=origin)
     server_config.write(workdir, models_root)
     return final
 

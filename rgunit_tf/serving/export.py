@@ -12,6 +12,7 @@ import tensorflow as tf
 from absl import logging
 
 from rgunit_tf import atomic
+from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.errors import UserError
 from rgunit_tf.retrieval.gallery import Gallery
 from rgunit_tf.serving import warmup
@@ -115,6 +116,12 @@ def _description(graph: StageGraph, signatures: dict[str, Any]) -> dict[str, Any
     }
 
 
+def _example(schema: dict[str, Any]) -> list[float]:
+    """A label vector that can occur."""
+    known = AttributeSchema.from_dict(schema)
+    return known.vector(known.names[:1] if known.categorical else ()).tolist()
+
+
 def _input_names(function: Any) -> list[str]:
     return [spec.name for spec in tf.nest.flatten(function.structured_input_signature)]
 
@@ -132,7 +139,8 @@ def _publish(
                 extra = temporary / "assets.extra"
                 atomic.write_json(extra / "rgunit.json", description)
                 inputs = {name: _input_names(function) for name, function in signatures.items()}
-                warmup.write(extra / warmup.FILE, description["stage"], inputs, description)
+                sizes = {**description, "example": _example(description["schema"])}
+                warmup.write(extra / warmup.FILE, description["stage"], inputs, sizes)
         except OSError:
             # Another export took the number meanwhile.
             if not final.exists():

@@ -1,15 +1,20 @@
 """Checks of what a request holds: each ends in an INVALID_ARGUMENT that says what is wrong.
 
-The inputs of the signatures are declared without the sizes that are checked here. Were they declared, a server would
-still let other shapes through, and TensorFlow would have removed the checks, being sure that they hold.
+The inputs of the signatures are declared with their sizes, for clients and converters. A server lets other shapes
+through all the same, and TensorFlow would remove the checks, being sure that they hold: `unsized` hides from it what
+was declared. Converters leave the checks out, and nothing else depends on their ops.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import tensorflow as tf
 
 STYLE_RANGE = 100.0
 """Styles and noise are about -3 to 3; beyond this a request is wrong, and the networks would overflow."""
+
+_ROUNDING = 1e-3
 
 
 def require(condition: tf.Tensor, message: str, *values: tf.Tensor) -> tf.Operation:
@@ -24,9 +29,14 @@ def after(checks: list[tf.Operation], tensor: tf.Tensor) -> tf.Tensor:
         return tf.identity(tensor)
 
 
+def unsized(tensor: tf.Tensor) -> tf.Tensor:
+    """`tensor`, of whose shape TensorFlow knows nothing before it runs."""
+    return tf.raw_ops.PlaceholderWithDefault(input=tensor, shape=tf.TensorShape(None))
+
+
 def _check_row_shape(tensor: tf.Tensor, row: tuple[int, ...], name: str) -> tf.Operation:
     # As text, shapes of any rank can be compared.
-    shape = tf.shape(tensor)
+    shape = tf.shape(unsized(tensor))
     found = tf.strings.reduce_join(tf.strings.as_string(shape[1:]), separator=",")
     expected = ",".join(map(str, row))
     fits = (tf.size(shape) > 0) & (found == expected)
@@ -35,7 +45,7 @@ def _check_row_shape(tensor: tf.Tensor, row: tuple[int, ...], name: str) -> tf.O
 
 def same_batch(first: tf.Tensor, second: tf.Tensor, names: str) -> tf.Operation:
     """Checks that two tensors have as many rows."""
-    counts = tf.shape(first)[:1], tf.shape(second)[:1]
+    counts = tf.shape(unsized(first))[:1], tf.shape(unsized(second))[:1]
     return require(tf.reduce_all(counts[0] == counts[1]), f"{names} must be equally many, not {{}} and {{}}", *counts)
 
 
@@ -47,7 +57,24 @@ def checked_rows(
     if low is not None:
         inside = tf.reduce_all((tensor >= low) & (tensor <= high))
         tensor = after([require(inside, f"{name} must be numbers from {low:g} to {high:g}")], tensor)
-    return tf.ensure_shape(tensor, [None, *row])
+    return tensor
+
+
+def of_one_group(attributes: tf.Tensor, group: Sequence[int], names: Sequence[str], exactly: bool) -> tf.Tensor:
+    """`attributes`, float [B, K] from 0 to 1, once no row has two of a group, or mixtures that come to more than one.
+
+    Args:
+      attributes: as they were asked for.
+      group: numbers of the attributes that exclude each other.
+      names: theirs.
+      exactly: whether one of them has to hold.
+    """
+    held = tf.reduce_sum(tf.gather(attributes, list(group), axis=1), 1)
+    fits = held <= 1.0 + _ROUNDING
+    if exactly:
+        fits &= held >= 1.0 - _ROUNDING
+    need = "exactly one" if exactly else "at most one"
+    return after([require(tf.reduce_all(fits), f"attributes: {need} of {', '.join(names)} may hold")], attributes)
 
 
 def checked_counts(k: tf.Tensor, queries: tf.Tensor, available: int) -> tuple[tf.Tensor, tf.Tensor]:

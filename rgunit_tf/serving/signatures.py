@@ -1,9 +1,9 @@
 """What the SavedModel of each stage computes, and under which names (TensorFlow Serving's signatures).
 
     name                  inputs                       outputs                              stages
-    translate_bytes       image_bytes, attributes      image_bytes, mask_bytes              translation, guided
-    translate             images, attributes           images, masks                        translation, guided
-    translate_with_style  images, styles               images, masks                        translation, guided
+    translate_files       image_bytes, attributes      translated_bytes, mask_bytes         translation, guided
+    translate_images      images, attributes           translated_images, masks             translation, guided
+    translate_to_style    images, styles               translated_images, masks             translation, guided
     encode                images                       content, style_mean,                 all
                                                        style_log_variance
     sample_styles         attributes, noise            styles                               all
@@ -11,11 +11,15 @@
     retrieve              images, attributes, k        ids, distances                       with a gallery
     retrieve_bytes        image_bytes, attributes, k   ids, distances                       with a gallery
 
-`image_bytes` and `mask_bytes` are string [B], JPEG or PNG in and PNG out; `images` uint8 [B, H, W, 3]; `attributes`
-float32 [B, K] of 0 and 1, or between them; `styles` and `noise` float32 [B, S]; `masks` float32 [B, H, W, 1] in
-[0, 1]; `embeddings` float32 [B, D]; `k` int32, one number or [B]; `ids` string [B, k]; `distances` float32 [B, k], the
-nearest first. B may be 0. Where attributes stand for a style it is the mean of their component of the prior, so that
-every answer depends on its request alone; other styles come from `sample_styles`.
+For one version `translate_bytes`, `translate` and `translate_with_style` are the first three under their old names,
+with what is translated under the name of the input, `image_bytes` or `images`.
+
+`image_bytes`, `translated_bytes` and `mask_bytes` are string [B], JPEG or PNG in and PNG out; `images` uint8 [B, H, W,
+3]; `attributes` float32 [B, K] of 0 and 1, or between them, of a group of excluding ones 1 in all at most; `styles` and
+`noise` float32 [B, S]; `masks` float32 [B, H, W, 1] in [0, 1]; `embeddings` float32 [B, D]; `k` int32, one number or
+[B]; `ids` string [B, k]; `distances` float32 [B, k], the nearest first. B may be 0. Where attributes stand for a style
+it is the mean of their component of the prior, so that every answer depends on its request alone; other styles come
+from `sample_styles`.
 
 A server that batches requests joins them along B, which all inputs must have: there `k` is [B]. Where it differs
 between rows the answer has as many columns as the largest; what a row did not ask for is "" at distance -1.
@@ -34,15 +38,15 @@ from rgunit_tf.serving import image_codec, requests
 
 Tensors = dict[str, tf.Tensor]
 
-# Sizes that are checked are left open; see `requests`.
-_INPUTS = {
-    "image_bytes": tf.TensorSpec([None], tf.string),
-    "images": tf.TensorSpec([None, None, None, None], tf.uint8),
-    "attributes": tf.TensorSpec([None, None], tf.float32),
-    "styles": tf.TensorSpec([None, None], tf.float32),
-    "noise": tf.TensorSpec([None, None], tf.float32),
-    "k": tf.TensorSpec(None, tf.int32),
+OLD_NAMES = {
+    "translate_bytes": ("translate_files", {"translated_bytes": "image_bytes"}),
+    "translate": ("translate_images", {"translated_images": "images"}),
+    "translate_with_style": ("translate_to_style", {"translated_images": "images"}),
 }
+"""Aliases of signatures, and what their outputs were called; to go with version 0.2."""
+
+CONVERTIBLE = ("translate_images", "translate_to_style", "encode", "sample_styles", "embed")
+"""Signatures of numbers alone, which ONNX and TFLite can do."""
 
 
 class StageGraph:
@@ -74,7 +78,16 @@ class StageGraph:
         images = tf.TensorSpec([None, self.image_size, self.image_size, 3], tf.float32)
         styles = tf.TensorSpec([None, self.style_dim], tf.float32)
         self._content = tf.function(self.translation.content_encoder, input_signature=[images], autograph=False)
-        self._decode_files = tf.function(self._decoded_files, input_signature=[_INPUTS["image_bytes"]], autograph=False)
+        self._inputs = {
+            "image_bytes": tf.TensorSpec([None], tf.string),
+            "images": tf.TensorSpec([None, self.image_size, self.image_size, 3], tf.uint8),
+            "attributes": tf.TensorSpec([None, self.attributes], tf.float32),
+            "styles": styles,
+            "noise": styles,
+            "k": tf.TensorSpec(None, tf.int32),
+        }
+        files = [self._inputs["image_bytes"]]
+        self._decode_files = tf.function(self._decoded_files, input_signature=files, autograph=False)
         self._encode = tf.function(_also_empty(self._encoded), input_signature=[images], autograph=False)
         self._translate = tf.function(_also_empty(self._translated), input_signature=[images, styles], autograph=False)
         self._embed = tf.function(_also_empty(self._embedded), input_signature=[images, styles], autograph=False)
@@ -86,9 +99,11 @@ class StageGraph:
             "sample_styles": (self.sample_styles, ("attributes", "noise")),
         }
         if self.model.translates:
-            names["translate_bytes"] = (self.translate_bytes, ("image_bytes", "attributes"))
-            names["translate"] = (self.translate, ("images", "attributes"))
-            names["translate_with_style"] = (self.translate_with_style, ("images", "styles"))
+            names["translate_files"] = (self.translate_files, ("image_bytes", "attributes"))
+            names["translate_images"] = (self.translate_images, ("images", "attributes"))
+            names["translate_to_style"] = (self.translate_to_style, ("images", "styles"))
+            for old, (new, outputs) in OLD_NAMES.items():
+                names[old] = (_renamed(names[new][0], outputs), names[new][1])
         if self.retrieval is not None:
             names["embed"] = (self.embed, ("images", "attributes"))
             if self.gallery is not None:
@@ -96,34 +111,34 @@ class StageGraph:
                 names["retrieve_bytes"] = (self.retrieve_bytes, ("image_bytes", "attributes", "k"))
         traced = {}
         for name, (function, inputs) in names.items():
-            specs = {key: tf.TensorSpec(_INPUTS[key].shape, _INPUTS[key].dtype, name=key) for key in inputs}
+            specs = {key: tf.TensorSpec(self._inputs[key].shape, self._inputs[key].dtype, name=key) for key in inputs}
             traced[name] = tf.function(function, autograph=False).get_concrete_function(**specs)
-        default = next(name for name in ("translate_bytes", "retrieve_bytes", "embed") if name in traced)
+        default = next(name for name in ("translate_files", "retrieve_bytes", "embed") if name in traced)
         return {"serving_default": traced[default], **traced}
 
     # Signatures
 
-    def translate_bytes(self, image_bytes: tf.Tensor, attributes: tf.Tensor) -> Tensors:
+    def translate_files(self, image_bytes: tf.Tensor, attributes: tf.Tensor) -> Tensors:
         """Files to files of the model's size."""
         styles = self._mean_styles(attributes)
         images = self._decode_files(self._checked_files(image_bytes, attributes))
         translated, masks = self._translate(pixels.to_float(images), styles)
         return {
-            "image_bytes": image_codec.encode_png(translated),
+            "translated_bytes": image_codec.encode_png(translated),
             "mask_bytes": image_codec.encode_png(tf.cast(tf.round(masks * 255.0), tf.uint8)),
         }
 
-    def translate(self, images: tf.Tensor, attributes: tf.Tensor) -> Tensors:
+    def translate_images(self, images: tf.Tensor, attributes: tf.Tensor) -> Tensors:
         """To the mean style of the attributes."""
         images, attributes = self._checked_pair(images, attributes, "attributes")
         translated, masks = self._translate(images, self._mean_styles(attributes))
-        return {"images": translated, "masks": masks}
+        return {"translated_images": translated, "masks": masks}
 
-    def translate_with_style(self, images: tf.Tensor, styles: tf.Tensor) -> Tensors:
+    def translate_to_style(self, images: tf.Tensor, styles: tf.Tensor) -> Tensors:
         """To given styles."""
         images, styles = self._checked_pair(images, styles, "styles")
         translated, masks = self._translate(images, self._checked_styles(styles, "styles"))
-        return {"images": translated, "masks": masks}
+        return {"translated_images": translated, "masks": masks}
 
     def encode(self, images: tf.Tensor) -> Tensors:
         """Content and own style of images."""
@@ -199,7 +214,12 @@ class StageGraph:
         return requests.after([requests.same_batch(files, attributes, "image_bytes and attributes")], files)
 
     def _checked_attributes(self, attributes: tf.Tensor) -> tf.Tensor:
-        return requests.checked_rows(attributes, (self.attributes,), "attributes", 0.0, 1.0)
+        attributes = requests.checked_rows(attributes, (self.attributes,), "attributes", 0.0, 1.0)
+        schema = self.translation.schema
+        for group in schema.groups:
+            numbers = [schema.index(name) for name in group]
+            attributes = requests.of_one_group(attributes, numbers, group, schema.categorical)
+        return attributes
 
     def _checked_styles(self, styles: tf.Tensor, name: str) -> tf.Tensor:
         limit = requests.STYLE_RANGE
@@ -207,6 +227,11 @@ class StageGraph:
 
     def _mean_styles(self, attributes: tf.Tensor) -> tf.Tensor:
         return self.translation.prior.mean(self._checked_attributes(attributes))
+
+
+def _renamed(function: Callable[..., Tensors], names: dict[str, str]) -> Callable[..., Tensors]:
+    """`function` with other names for some of its outputs."""
+    return lambda **inputs: {names.get(name, name): value for name, value in function(**inputs).items()}
 
 
 def _also_empty(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -219,7 +244,8 @@ def _also_empty(function: Callable[..., Any]) -> Callable[..., Any]:
         count = tf.shape(inputs[0])[0]
         missing = tf.cast(count == 0, tf.int32)
         rows = [tf.pad(value, [[0, missing], *[[0, 0]] * (value.shape.rank - 1)]) for value in inputs]
-        rows = [tf.ensure_shape(row, value.shape) for row, value in zip(rows, inputs, strict=True)]
+        # As a reshaping, which converters know, sizes stay known in a saved graph.
+        rows = [tf.reshape(row, [-1, *value.shape[1:]]) for row, value in zip(rows, inputs, strict=True)]
         return tf.nest.map_structure(lambda result: result[:count], function(*rows))
 
     return filled

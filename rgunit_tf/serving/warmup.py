@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -24,7 +25,7 @@ _ENTRY_KEY, _ENTRY_VALUE = 1, 2
 
 
 def write(
-    path: str | os.PathLike, model: str, signatures: Mapping[str, tuple[str, ...]], sizes: Mapping[str, int]
+    path: str | os.PathLike, model: str, signatures: Mapping[str, tuple[str, ...]], sizes: Mapping[str, Any]
 ) -> None:
     """Writes one request a signature, of one image; where it takes files, one with a PNG and one with a JPEG.
 
@@ -32,7 +33,7 @@ def write(
       path: of the file.
       model: name of the served model.
       signatures: names of their inputs.
-      sizes: `image_size`, `attributes` and `style_dim` of the model.
+      sizes: `image_size` and `style_dim` of the model, and `example`, a label vector that can occur.
     """
     with tf.io.TFRecordWriter(os.fspath(path)) as writer:
         for signature, names in signatures.items():
@@ -40,12 +41,12 @@ def write(
                 writer.write(_prediction_log(model, signature, inputs))
 
 
-def _examples(names: tuple[str, ...], sizes: Mapping[str, int]) -> Iterator[dict[str, tf.Tensor]]:
+def _examples(names: tuple[str, ...], sizes: Mapping[str, Any]) -> Iterator[dict[str, tf.Tensor]]:
     side = sizes["image_size"]
     pixels = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
     values = {
         "images": pixels[np.newaxis],
-        "attributes": np.zeros((1, sizes["attributes"]), np.float32),
+        "attributes": np.array([sizes["example"]], np.float32),
         "styles": np.zeros((1, sizes["style_dim"]), np.float32),
         "noise": np.zeros((1, sizes["style_dim"]), np.float32),
         "k": np.ones(1, np.int32),

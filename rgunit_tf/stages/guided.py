@@ -41,6 +41,8 @@ class GuidedModel(TranslationModel):
       UserError: more neighbours than the gallery has besides an image itself, or an unknown mode or dtype.
     """
 
+    keras_format = False
+
     def __init__(
         self,
         translation: TranslationModel,

@@ -36,6 +36,9 @@ class AdamW(tf.keras.optimizers.Optimizer):
       epsilon: added to the root of the second moment.
     """
 
+    share: float = 1.0
+    """Of the learning rate of its stage; see `make_optimizer`."""
+
     gate: tf.Tensor | None = None
     """Bool scalar; where it is False an update changes nothing, moments, averages and the count of updates included.
 
@@ -155,23 +158,32 @@ def _subtract(variable: tf.Variable, factor: tf.Tensor | float, delta: tf.Tensor
     tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=tf.cast(factor, tf.float32), delta=delta)
 
 
-def make_optimizer(settings: types.SimpleNamespace, average: bool) -> AdamW:
+def make_optimizer(settings: types.SimpleNamespace, average: bool, share: float = 1.0) -> AdamW:
     """AdamW with the settings of a stage.
 
     Args:
       settings: steps, learning_rate, learning_rate_warmup, final_learning_rate, weight_decay, beta_1, beta_2 and
         ema_momentum, as in `config.SETTINGS["translation"]`.
       average: keep an exponential moving average of the weights.
+      share: of the learning rate.
     """
-    warmup = min(settings.learning_rate_warmup, settings.steps // 10)
-    schedule = tf.keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0 if warmup else settings.learning_rate,
+    optimizer = AdamW(0.0, settings.weight_decay, settings.beta_1, settings.beta_2, average)
+    optimizer.share = share
+    reschedule(optimizer, settings)
+    return optimizer
+
+
+def reschedule(optimizer: AdamW, settings: types.SimpleNamespace) -> None:
+    """Gives an optimiser of `make_optimizer` the learning rates and the averaging of other settings."""
+    warmup, rate = min(settings.learning_rate_warmup, settings.steps // 10), settings.learning_rate * optimizer.share
+    optimizer.schedule = tf.keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0 if warmup else rate,
         decay_steps=max(1, settings.steps - warmup),
         alpha=settings.final_learning_rate,
-        warmup_target=settings.learning_rate if warmup else None,
+        warmup_target=rate if warmup else None,
         warmup_steps=warmup,
     )
-    return AdamW(schedule, settings.weight_decay, settings.beta_1, settings.beta_2, average, settings.ema_momentum)
+    optimizer.ema_momentum = settings.ema_momentum
 
 
 class Update(NamedTuple):

@@ -14,7 +14,7 @@ from rgunit_tf import config as settings_module
 from rgunit_tf import losses
 from rgunit_tf.models.retrieval_network import RetrievalNetwork
 from rgunit_tf.retrieval import triplets
-from rgunit_tf.stages import optimization
+from rgunit_tf.stages import optimization, plan
 from rgunit_tf.stages.noise import StepNoise
 from rgunit_tf.stages.stage import Stage
 from rgunit_tf.stages.translation import TranslationModel
@@ -58,10 +58,15 @@ class RetrievalModel(Stage):
         """Sets the optimiser, the margin and the negatives.
 
         Args:
-          optimizer: settings of `config.SETTINGS["retrieval"]` that differ from the defaults.
+          optimizer: settings of `config.SETTINGS["retrieval"]` that differ from the defaults. Without `steps`, the
+            schedule follows from the steps of `fit`.
           **kwargs: for `keras.Model.compile`.
+
+        Raises:
+          UserError: a Keras optimiser, loss or metric, or a setting that does not exist.
         """
-        self.optimizer_settings = settings_module.group_settings("retrieval", optimizer)
+        self.optimizer_settings = plan.settings_of("retrieval", "optimizer", optimizer, "retrieval")
+        self.given_settings = set(optimizer or ())
         self.strategies = tuple(self.optimizer_settings.negatives)
         self.network_optimizer = optimization.make_optimizer(self.optimizer_settings, average=True)
         self.optimizers = {"network_optimizer": self.network_optimizer}

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import abc
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from typing import Any
 
 import tensorflow as tf
 
-from rgunit_tf.stages import optimization
+from rgunit_tf.errors import UserError
+from rgunit_tf.stages import optimization, plan
+from rgunit_tf.stages.averages import Averages
+from rgunit_tf.stages.batches import as_batches
 from rgunit_tf.stages.faults import Faults
 from rgunit_tf.stages.noise import StepNoise
 from rgunit_tf.stages.precision import LossScale
@@ -39,6 +42,10 @@ class Stage(tf.keras.Model):
     contents_of: Any = None
     neighbors = 0
     mode: str | None = None
+    loss_settings: Any = None
+    given_settings: Set[str] = frozenset()
+    keras_format = False
+    """Whether `save` writes Keras' own format, `.keras`."""
 
     def __init__(self, name: str, seed: int):
         # The stage's own arithmetic is float32 whatever the networks compute in.
@@ -87,29 +94,40 @@ class Stage(tf.keras.Model):
           step_terms: names that a training step adds.
           **kwargs: for `keras.Model.compile`.
         """
+        plan.check_compile(self.name, kwargs)
         tf.keras.Model.compile(self, optimizer=main, **kwargs)
+        self._warm_ups_planned = False
         main.build(self.trained_variables)
-        self._main_optimizer = main
+        self.main_optimizer = main
         self.term_means = TermMeans(terms + step_terms)
         self.test_term_means = TermMeans(terms)
 
     def fit(
         self,
         x: Any,
-        *args: Any,
+        *,
+        epochs: int = 1,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_data: Any = None,
         callbacks: Sequence[tf.keras.callbacks.Callback] | None = None,
         terms_each_step: bool = True,
         average: bool = True,
         **kwargs: Any,
     ) -> Any:
-        """As `keras.Model.fit`, of batches as `Split.stream` and `Split.batches` give them.
+        """As `keras.Model.fit`, of batches as `Split.stream` and `Split.batches` give them, or of (image, label) pairs.
 
-        Afterwards the model holds the moving averages of its weights: what is translated with it, built on it or
-        exported from it then is what `bin/train` would have saved. A further `fit` goes on from there.
+        Between epochs and afterwards the model holds the moving averages of its weights: what is validated, kept by a
+        callback, translated with it, built on it or exported from it is what `bin/train` would have saved. A further
+        `fit` goes on from there. Where `compile` was given no `steps`, learning rates, averaging and warm-ups are those
+        of a training of as many steps as `fit` will make (`plan.for_steps`).
 
         Args:
-          x: the batches.
-          *args: for `keras.Model.fit`.
+          x: the batches; see `batches.as_batches`.
+          epochs: as Keras has it.
+          initial_epoch: as Keras has it.
+          steps_per_epoch: needed where `x` does not know how many batches it has.
+          validation_data: batches; their terms are in the logs as `val_` and their name.
           callbacks: Keras callbacks.
           terms_each_step: False gives the terms to callbacks at the end of an epoch only. For trainings of days: on
             Python 3.11, TensorFlow 2.15 loses some 40 bytes with each tensor that it hands to Python.
@@ -117,18 +135,97 @@ class Stage(tf.keras.Model):
           **kwargs: for `keras.Model.fit`.
 
         Raises:
+          UserError: what is given are no such batches, or a callback that would save the whole model.
           NumericalFault: a loss or a gradient was not finite; the weights are those of before that step.
         """
+        self._check_callbacks(callbacks or ())
+        x = self._batches(x, training=True)
+        self._plan(x, steps_per_epoch, epochs - initial_epoch)
         if self.jit_compile:
             # XLA knows no strings, and only a gallery asks for names.
             x = x.map(lambda batch: {name: value for name, value in batch.items() if name != "id"})
         if self.terms_each_step != terms_each_step:
             self.terms_each_step = terms_each_step
             self.make_train_function(force=True)  # Keras traces the step anew.
-        history = super().fit(x, *args, callbacks=[EpochTerms(), Faults(), *(callbacks or ())], **kwargs)
-        if average:
-            optimization.take_averages(self._main_optimizer, self.trained_variables)
-        return history
+        averages = Averages()
+        try:
+            return super().fit(
+                x,
+                epochs=epochs,
+                initial_epoch=initial_epoch,
+                steps_per_epoch=steps_per_epoch,
+                validation_data=self._batches(validation_data, training=False),
+                callbacks=[EpochTerms(), Faults(), *([averages] if average else []), *(callbacks or ())],
+                **kwargs,
+            )
+        except BaseException:
+            averages.put_back()
+            raise
+
+    def evaluate(self, x: Any, *args: Any, return_dict: bool = True, **kwargs: Any) -> dict[str, float] | list[float]:
+        """As `keras.Model.evaluate`, of batches as for `fit`: the means of all terms of the losses, by name.
+
+        Args:
+          x: the batches.
+          *args: for `keras.Model.evaluate`.
+          return_dict: False gives a list in the order of `metrics_names`.
+          **kwargs: for `keras.Model.evaluate`.
+        """
+        return super().evaluate(self._batches(x, training=False), *args, return_dict=return_dict, **kwargs)
+
+    def save(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
+        """Writes what Keras can read again, where that is all there is to the model.
+
+        Raises:
+          UserError: it is not; the message says what to use.
+        """
+        if not (self.keras_format and str(filepath).endswith(".keras")):
+            raise UserError(self._save_instead(f"save({str(filepath)!r})"))
+        super().save(filepath, *args, **kwargs)
+
+    def _save_instead(self, what: str) -> str:
+        also = ", save('model.keras') for Keras" if self.keras_format else ""
+        return (
+            f"{what}: a {self.name} model is more than Keras would save; use export('folder') for what is to be used "
+            f"(rgunit_tf.load, servers), save_weights('name.weights.h5') for what is to be trained on{also}"
+        )
+
+    def _check_callbacks(self, callbacks: Sequence[tf.keras.callbacks.Callback]) -> None:
+        for callback in callbacks:
+            whole = isinstance(callback, tf.keras.callbacks.ModelCheckpoint) and not callback.save_weights_only
+            if whole and not (self.keras_format and str(callback.filepath).endswith(".keras")):
+                raise UserError(
+                    f"ModelCheckpoint({str(callback.filepath)!r}): a {self.name} model is more than Keras would save; "
+                    "give it 'name.weights.h5' and save_weights_only=True"
+                )
+
+    def _batches(self, data: Any, training: bool) -> Any:
+        known = self.translation
+        return data if data is None else as_batches(data, known.schema, known.image_size, self.seed, training)
+
+    def _plan(self, batches: Any, steps_per_epoch: int | None, epochs: int) -> None:
+        """Sets what `compile` left open by the steps to come, if it is known how many."""
+        known = int(batches.cardinality()) if hasattr(batches, "cardinality") else -1
+        coming = (steps_per_epoch or known) * epochs
+        if "steps" in self.given_settings or coming <= 0 or not self.optimizers:
+            return
+        given, loss = set(self.given_settings), self.loss_settings
+        # Once the mask is on it stays on.
+        given |= set(plan.WARM_UPS) if self._warm_ups_planned else set()
+        steps = int(self.step.numpy()) + coming
+        self.optimizer_settings, loss = plan.for_steps(self.optimizer_settings, loss, given, steps)
+        if loss is not None:
+            self.loss_settings = loss
+        for optimizer in self.optimizers.values():
+            optimization.reschedule(optimizer, self.optimizer_settings)
+        self._warm_ups_planned = True
+        # Keras traces them anew.
+        self.train_function = self.test_function = self.predict_function = None
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """Names of the terms that `evaluate` measures, in its order."""
+        return list(self.test_term_means.names) if self.optimizers else []
 
     def reseed(self, offset: int) -> None:
         """Draws the noise of training from the seed plus `offset`."""
@@ -166,7 +263,7 @@ class Stage(tf.keras.Model):
     @contextlib.contextmanager
     def averaged_weights(self) -> Iterator[None]:
         """Within the block `trained_variables` hold their moving averages, as samples and exports do."""
-        with optimization.averaged(self._main_optimizer, self.trained_variables):
+        with optimization.averaged(self.main_optimizer, self.trained_variables):
             yield
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +12,7 @@ from rgunit_tf import losses
 from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.models.discriminator import Discriminator, Verdict
 from rgunit_tf.models.projected_discriminator import ProjectedDiscriminator
-from rgunit_tf.stages import optimization
+from rgunit_tf.stages import optimization, plan
 from rgunit_tf.stages.augmentation import augment
 from rgunit_tf.stages.noise import StepNoise
 from rgunit_tf.stages.passes import Passes
@@ -57,6 +56,8 @@ class TranslationModel(Translator):
     Raises:
       UserError: a setting that does not exist or is out of its range.
     """
+
+    keras_format = True
 
     def __init__(
         self,
@@ -112,23 +113,22 @@ class TranslationModel(Translator):
 
         Args:
           optimizer: settings of `config.SETTINGS["translation"]` that differ from the defaults (steps, batch size,
-            learning rate and so on).
-          loss: settings of `config.SETTINGS["loss"]` that differ from the defaults.
+            learning rate and so on). Without `steps`, schedules and warm-ups follow from those of `fit`.
+          loss: settings of `config.SETTINGS["loss"]` that differ.
           **kwargs: for `keras.Model.compile` (`steps_per_execution`, `run_eagerly`).
+
+        Raises:
+          UserError: a Keras optimiser, loss or metric, or a setting that does not exist.
         """
-        self.optimizer_settings = settings_module.group_settings(self.name, optimizer)
-        self.loss_settings = settings_module.group_settings("loss", loss)
-        self.generator_optimizer = optimization.make_optimizer(self.optimizer_settings, average=True)
-        settings = dict(vars(self.optimizer_settings))
-        settings["learning_rate"] *= settings["discriminator_rate"]
-        self.discriminator_optimizer = optimization.make_optimizer(types.SimpleNamespace(**settings), average=False)
+        settings = self.optimizer_settings = plan.settings_of(self.name, "optimizer", optimizer, self.name)
+        self.loss_settings = plan.settings_of(self.name, "loss", loss, "loss")
+        self.given_settings = {*(optimizer or ()), *(loss or ())}
+        self.generator_optimizer = optimization.make_optimizer(settings, average=True)
+        self.discriminator_optimizer = optimization.make_optimizer(settings, False, settings.discriminator_rate)
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
-        self.optimizers = {
-            "generator_optimizer": self.generator_optimizer,
-            "discriminator_optimizer": self.discriminator_optimizer,
-        }
-        terms = TERMS + (VALUE_TERMS if self.discriminator.says_values else ())
-        terms += CHANGE_TERMS if self.loss_settings.change else ()
+        names = ("generator_optimizer", "discriminator_optimizer")
+        self.optimizers = {name: getattr(self, name) for name in names}
+        terms = TERMS + VALUE_TERMS * self.discriminator.says_values + CHANGE_TERMS * bool(self.loss_settings.change)
         self._prepare(self.generator_optimizer, terms, STEP_TERMS, **kwargs)
 
     @tf.autograph.experimental.do_not_convert

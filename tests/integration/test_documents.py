@@ -130,7 +130,7 @@ def check_clients(run, root):
     answer = signatures["serving_default"](
         image_bytes=files, attributes=tf.constant([instance["attributes"]], tf.float32)
     )
-    assert tf.io.decode_png(answer["image_bytes"][0]).shape == (16, 16, 3)
+    assert tf.io.decode_png(answer["translated_bytes"][0]).shape == (16, 16, 3)
 
     predict_pb2 = pytest.importorskip("tensorflow_serving.apis.predict_pb2")
     from tensorflow_serving.apis import prediction_service_pb2_grpc as service

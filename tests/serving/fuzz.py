@@ -142,6 +142,8 @@ def request(rng: np.random.Generator) -> tuple[str, str, dict[str, np.ndarray]]:
         inputs["image_bytes"] = _files(rng)
     count = len(next(iter(inputs.values())))
     inputs["attributes"] = rng.integers(0, 2, (count, ATTRIBUTES)).astype(np.float32)
+    if rng.integers(8):
+        inputs["attributes"][:, 1:3] = 0.0  # of three that exclude each other the first may hold
     if signature.startswith("retrieve"):
         choices = [1, GALLERY, GALLERY + 1, 0, -1, 2**31 - 1, -(2**31)]
         inputs["k"] = rng.choice(choices, count if rng.integers(2) else ()).astype(np.int32)

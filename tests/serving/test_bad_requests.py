@@ -80,13 +80,39 @@ def test_files(server, refused, attributes, content, message):
 )
 def test_images_and_attributes(server, refused, images, targets, message):
     for model, signature, more in (
-        ("translation", "translate", {}),
-        ("guided", "translate", {}),
+        ("translation", "translate_images", {}),
+        ("guided", "translate_images", {}),
         ("guided", "embed", {}),
         ("retrieval", "retrieve", {"k": np.int32(1)}),
     ):
-        with refused(message):
+        with refused(by(server, message)):
             server.ask(model, signature, images=images, attributes=targets, **more)
+
+
+def by(server, message):
+    """The Python loader refuses shapes that were not declared itself, in its own words."""
+    return message if server.kind == "cc" or "shape" not in message else "TensorSpec|shape|incompatible"
+
+
+def two_colours(*, rows=2):
+    targets = np.zeros((rows, 5), np.float32)
+    targets[-1, :2] = 1.0
+    return targets
+
+
+def test_attributes_that_exclude_each_other(server, refused, images):
+    message = "attributes: at most one of Black_Hair, Blond_Hair, Brown_Hair may hold"
+    for model, signature, more in (
+        ("translation", "translate_images", {"images": images[:2]}),
+        ("guided", "translate", {"images": images[:2]}),
+        ("guided", "translate_files", {"image_bytes": np.array([encoded()] * 2, object)}),
+        ("retrieval", "retrieve", {"images": images[:2], "k": np.int32(1)}),
+        ("retrieval", "sample_styles", {"noise": floats(2, 40)}),
+    ):
+        with refused(message):
+            server.ask(model, signature, attributes=two_colours(), **more)
+    # A mixture of two is one.
+    server.ask("translation", "translate_images", images=images[:2], attributes=0.5 * two_colours())
 
 
 def test_one_dimension_too_few_or_too_many(server, refused, images, attributes):
@@ -95,8 +121,8 @@ def test_one_dimension_too_few_or_too_many(server, refused, images, attributes):
     for wrong in (images[0], images[:, None], np.uint8(3)):
         with refused(r"images must have shape \[batch,16,16,3\]" if by_graph else "images|shape|incompatible"):
             server.ask("guided", "encode", images=wrong)
-    with refused(r"attributes must have shape \[batch,5\], not \[5\]|equally many"):
-        server.ask("guided", "translate", images=images[:1], attributes=attributes[0])
+    with refused(by(server, r"attributes must have shape \[batch,5\], not \[5\]|equally many")):
+        server.ask("guided", "translate_images", images=images[:1], attributes=attributes[0])
     with refused(r"image_bytes\S* \[1,1\] is not compatible" if by_graph else "shape|image_bytes"):
         files = np.array([[encoded()]], object)
         server.ask("translation", "translate_bytes", image_bytes=files, attributes=attributes[:1])
@@ -130,12 +156,12 @@ def test_k(server, refused, images, attributes, model, k, message):
 )
 def test_styles(server, refused, images, styles, message):
     for model in ("translation", "guided", "guided_scann"):
-        with refused(message):
-            server.ask(model, "translate_with_style", images=images, styles=styles)
+        with refused(by(server, message)):
+            server.ask(model, "translate_to_style", images=images, styles=styles)
 
 
 def test_noise(server, refused, attributes):
-    with refused(r"noise must have shape \[batch,40\]"):
+    with refused(by(server, r"noise must have shape \[batch,40\]")):
         server.ask("retrieval", "sample_styles", attributes=attributes, noise=floats(3, 8))
     with refused("attributes and noise must be equally many"):
         server.ask("retrieval", "sample_styles", attributes=attributes, noise=floats(2, 40))

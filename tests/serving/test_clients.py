@@ -106,7 +106,7 @@ def test_outputs_that_hold_files_are_named_so_that_rest_sends_base64(exports):
         for name, info in signature.outputs.items()
         if info.dtype == tf.string.as_datatype_enum
     }
-    assert strings == {"image_bytes", "mask_bytes", "ids"}
+    assert strings == {"image_bytes", "translated_bytes", "mask_bytes", "ids"}
 
 
 @pytest.mark.parametrize("name", ["translation", "retrieval", "guided", "guided_scann"])

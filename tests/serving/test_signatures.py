@@ -9,6 +9,7 @@ import tensorflow as tf
 from PIL import Image
 
 from rgunit_tf.data import decoding
+from rgunit_tf.serving.signatures import OLD_NAMES
 
 TRANSLATING = ["translation", "guided", "guided_scann"]
 RETRIEVING = ["retrieval", "guided", "retrieval_scann", "guided_scann"]
@@ -49,12 +50,12 @@ def unpng(files):
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_translate(server, stages, images, attributes, name, count):
     images, attributes = images[:count], attributes[:count]
-    found = server.ask(name, "translate", images=images, attributes=attributes)
-    assert found["images"].shape == (count, 16, 16, 3) and found["masks"].shape == (count, 16, 16, 1)
+    found = server.ask(name, "translate_images", images=images, attributes=attributes)
+    assert found["translated_images"].shape == (count, 16, 16, 3) and found["masks"].shape == (count, 16, 16, 1)
     if count:
         model = stage_of(stages, name)
         translated, masks = model.translate_with_style(scaled(images), mean_styles(stages, attributes))
-        assert_images_equal(found["images"], translated)
+        assert_images_equal(found["translated_images"], translated)
         np.testing.assert_allclose(found["masks"], masks, atol=TOLERANCE)
 
 
@@ -63,24 +64,24 @@ def test_translate_with_style_is_that_of_sampled_styles(server, stages, images, 
     noise = np.random.default_rng(5).normal(size=(3, 40)).astype(np.float32)
     styles = server.ask(name, "sample_styles", attributes=attributes, noise=noise)["styles"]
     np.testing.assert_allclose(styles, np.repeat(2 * attributes - 1, 8, axis=1) + 0.5 * noise, atol=TOLERANCE)
-    found = server.ask(name, "translate_with_style", images=images, styles=styles)
+    found = server.ask(name, "translate_to_style", images=images, styles=styles)
     translated, masks = stage_of(stages, name).translate_with_style(scaled(images), styles)
-    assert_images_equal(found["images"], translated)
+    assert_images_equal(found["translated_images"], translated)
     np.testing.assert_allclose(found["masks"], masks, atol=TOLERANCE)
 
 
 @pytest.mark.parametrize("name", TRANSLATING)
-@pytest.mark.parametrize("signature", ["serving_default", "translate_bytes"])
+@pytest.mark.parametrize("signature", ["serving_default", "translate_files"])
 @pytest.mark.parametrize("count", [0, 3])
-def test_translate_bytes(server, stages, attributes, name, signature, count):
+def test_translate_files(server, stages, attributes, name, signature, count):
     rng = np.random.default_rng(2)
     files = [png(rng.integers(0, 256, (16, side, 3), np.uint8)) for side in (16, 20, 33)][:count]
     found = server.ask(name, signature, image_bytes=np.array(files, object), attributes=attributes[:count])
-    assert found["image_bytes"].shape == found["mask_bytes"].shape == (count,)
+    assert found["translated_bytes"].shape == found["mask_bytes"].shape == (count,)
     if count:
         images = np.stack([decoding.decode(file, 16) for file in files])
         translated, masks = stage_of(stages, name).translate_with_style(scaled(images), mean_styles(stages, attributes))
-        assert_images_equal(unpng(found["image_bytes"]), translated)
+        assert_images_equal(unpng(found["translated_bytes"]), translated)
         assert np.abs(unpng(found["mask_bytes"]) - masks.numpy()[..., 0] * 255).max() <= 0.5 + TOLERANCE * 255
 
 
@@ -142,16 +143,18 @@ def test_queries_that_ask_for_different_numbers(server, images, attributes, name
 
 def test_the_neighbors_guide_the_served_model(server, images, attributes):
     """The guided model's fusion was moved from its start, so its answers are not the translation model's."""
-    guided = server.ask("guided", "translate", images=images, attributes=attributes)["images"]
-    plain = server.ask("translation", "translate", images=images, attributes=attributes)["images"]
+    question = {"images": images, "attributes": attributes}
+    guided = server.ask("guided", "translate_images", **question)["translated_images"]
+    plain = server.ask("translation", "translate_images", **question)["translated_images"]
     assert (guided != plain).mean() > 0.1
 
 
 def test_signatures_are_those_of_the_description(exports, tensor_names):
     expected = {
-        "translation": {"translate_bytes", "translate", "translate_with_style", "encode", "sample_styles"},
+        "translation": {"translate_files", "translate_images", "translate_to_style", "encode", "sample_styles"},
         "retrieval": {"encode", "sample_styles", "embed", "retrieve", "retrieve_bytes"},
     }
+    expected["translation"] |= set(OLD_NAMES)
     expected["guided"] = expected["translation"] | expected["retrieval"]
     for stage, names in expected.items():
         description = json.loads((exports[stage] / "assets.extra" / "rgunit.json").read_text())
@@ -160,6 +163,33 @@ def test_signatures_are_those_of_the_description(exports, tensor_names):
         for name, sides in description["signatures"].items():
             assert set(sides["inputs"]) == set(served[name]["inputs"])
             assert set(sides["outputs"]) == set(served[name]["outputs"])
+            # What converts a signature wants names that are all different.
+            assert name in OLD_NAMES or not set(sides["inputs"]) & set(sides["outputs"])
+
+
+@pytest.mark.parametrize("old", OLD_NAMES)
+def test_old_names_answer_as_before(server, images, attributes, old):
+    new, outputs = OLD_NAMES[old]
+    inputs = {"images": images, "styles": np.repeat(2 * attributes - 1, 8, axis=1)}
+    inputs |= {"attributes": attributes, "image_bytes": np.array([png(image) for image in images], object)}
+    names = {"translate_files": ("image_bytes", "attributes"), "translate_images": ("images", "attributes")}
+    question = {name: inputs[name] for name in names.get(new, ("images", "styles"))}
+    found, expected = (server.ask("guided", name, **question) for name in (old, new))
+    assert set(found) == {outputs.get(name, name) for name in expected}
+    for name, value in expected.items():
+        np.testing.assert_array_equal(found[outputs.get(name, name)], value)
+
+
+def test_sizes_are_declared_and_rows_are_free(exports):
+    signatures = tf.saved_model.load(str(exports["guided"])).signatures
+    declared = {
+        name: spec.shape.as_list()
+        for function in signatures.values()
+        for name, spec in function.structured_input_signature[1].items()
+        if name != "k"
+    }
+    sizes = {"images": [None, 16, 16, 3], "attributes": [None, 5], "styles": [None, 40], "noise": [None, 40]}
+    assert declared == {**sizes, "image_bytes": [None]}
 
 
 def test_the_processes_have_neither_this_package_nor_the_other_loader(server, images):

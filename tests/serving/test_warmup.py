@@ -38,7 +38,9 @@ def test_both_kinds_of_files_are_decoded(exports):
 def test_the_encoding_is_that_of_the_official_messages(tmp_path):
     """Also where a length takes more than one byte."""
     path = tmp_path / "requests"
-    warmup.write(path, "m" * 200, {"s": ("attributes", "images")}, {"image_size": 20, "attributes": 5, "style_dim": 4})
+    warmup.write(
+        path, "m" * 200, {"s": ("attributes", "images")}, {"image_size": 20, "example": [0.0] * 5, "style_dim": 4}
+    )
     (record,) = tf.data.TFRecordDataset(str(path))
     log = prediction_log_pb2.PredictionLog()
     request = log.predict_log.request

@@ -16,9 +16,9 @@ def test_memory_stays_flat(cc_server, images, attributes):
     files = np.array([png(image) for image in images], object)
     noise = np.zeros((3, 40), np.float32)
     requests = [
-        ("translate_bytes", {"image_bytes": files, "attributes": attributes}),
+        ("translate_files", {"image_bytes": files, "attributes": attributes}),
         ("retrieve_bytes", {"image_bytes": files, "attributes": attributes, "k": np.full(3, 5, np.int32)}),
-        ("translate", {"images": images, "attributes": attributes}),
+        ("translate_images", {"images": images, "attributes": attributes}),
         ("retrieve", {"images": images, "attributes": attributes, "k": np.full(3, 12, np.int32)}),
         ("encode", {"images": images}),
         ("sample_styles", {"attributes": attributes, "noise": noise}),

@@ -16,7 +16,7 @@ export async function ask(path, options) {
   try {
     answer = await fetch(path, options);
   } catch {
-    throw new Error("The server does not answer. Is bin/demo still running?");
+    throw new Error("The server does not answer. Is the demo still running?");
   }
   const content = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Error(content.error || `The server answered ${answer.status}.`);
