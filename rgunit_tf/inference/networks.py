@@ -5,6 +5,7 @@ Both kinds take uint8 images and are traced once, for batches of any size.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -18,17 +19,22 @@ from rgunit_tf.runs import finished
 from rgunit_tf.runs.checkpoints import UNREADABLE, first_line
 from rgunit_tf.runs.workdir import Workdir
 
+Ids = Sequence[str] | None
+
 
 class Networks(Protocol):
-    """What `Model` asks of either kind; images uint8 [B, H, W, 3], styles float32 [B, S]."""
+    """What `Model` asks of either kind; images uint8 [B, H, W, 3], styles float32 [B, S].
+
+    `ids`, B names, are of images that the gallery may hold and that must not be found; an export ignores them.
+    """
 
     def styles(self, images: np.ndarray) -> np.ndarray:
         """Es(x), its mean: float32 [B, S]."""
 
-    def translate(self, images: np.ndarray, styles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def translate(self, images: np.ndarray, styles: np.ndarray, ids: Ids = None) -> tuple[np.ndarray, np.ndarray]:
         """Images uint8 [B, H, W, 3] and masks float32 [B, H, W, 1]."""
 
-    def search(self, images: np.ndarray, styles: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    def search(self, images: np.ndarray, styles: np.ndarray, k: int, ids: Ids = None) -> tuple[np.ndarray, np.ndarray]:
         """The k nearest of the gallery: ids str [B, k], distances float32 [B, k]."""
 
     def gallery_images(self, ids: np.ndarray) -> np.ndarray | None:
@@ -54,37 +60,45 @@ class RunNetworks:
         size, style_dim = description.image_size, description.style_dim
         images = tf.TensorSpec([None, size, size, 3], tf.uint8)
         styles = tf.TensorSpec([None, style_dim], tf.float32)
+        ids = tf.TensorSpec([None], tf.string)
 
         @tf.function(input_signature=[images], autograph=False)
         def encode(images: tf.Tensor) -> tf.Tensor:
             return translator.style_encoder(pixels.to_float(images))[0]
 
-        @tf.function(input_signature=[images, styles], autograph=False)
-        def translate(images: tf.Tensor, styles: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            translated, masks = translator.translate_with_style(pixels.to_float(images), styles)
+        @tf.function(input_signature=[images, styles, ids], autograph=False)
+        def translate(images: tf.Tensor, styles: tf.Tensor, ids: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            translated, masks = translator.translate_with_style(pixels.to_float(images), styles, ids)
             return pixels.to_uint8(translated), masks
 
         @tf.function(input_signature=[images, styles, tf.TensorSpec([], tf.int32)], autograph=False)
         def search(images: tf.Tensor, styles: tf.Tensor, k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             return self._gallery.search(self._retrieval.embed_query(pixels.to_float(images), styles), k)
 
-        self._encode, self._translate, self._search = encode, translate, search
+        @tf.function(input_signature=[images, styles, tf.TensorSpec([], tf.int32), ids], autograph=False)
+        def search_others(
+            images: tf.Tensor, styles: tf.Tensor, k: tf.Tensor, ids: tf.Tensor
+        ) -> tuple[tf.Tensor, tf.Tensor]:
+            return self._gallery.search(self._retrieval.embed_query(pixels.to_float(images), styles), k, ids)
+
+        self._encode, self._translate, self._search, self._search_others = encode, translate, search, search_others
 
     def styles(self, images: np.ndarray) -> np.ndarray:
         """See `Networks`."""
         return self._encode(images).numpy()
 
-    def translate(self, images: np.ndarray, styles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def translate(self, images: np.ndarray, styles: np.ndarray, ids: Ids = None) -> tuple[np.ndarray, np.ndarray]:
         """See `Networks`."""
-        translated, masks = self._translate(images, styles)
+        translated, masks = self._translate(images, styles, to_tensor(ids or [""] * len(images)))
         return translated.numpy(), masks.numpy()
 
-    def search(self, images: np.ndarray, styles: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    def search(self, images: np.ndarray, styles: np.ndarray, k: int, ids: Ids = None) -> tuple[np.ndarray, np.ndarray]:
         """See `Networks`."""
-        if k > self._gallery.size:
+        if k > self._gallery.size - bool(ids):
             raise UserError(f"k={k}: the gallery holds {self._gallery.size} images; ask for fewer")
-        ids, distances = self._search(images, styles, k)
-        return to_array(ids), distances.numpy()
+        others = (to_tensor(ids),) if ids else ()
+        found, distances = (self._search_others if ids else self._search)(images, styles, k, *others)
+        return to_array(found), distances.numpy()
 
     def gallery_images(self, ids: np.ndarray) -> np.ndarray | None:
         """See `Networks`."""
@@ -118,13 +132,15 @@ class ExportNetworks:
         """See `Networks`."""
         return self._signatures["encode"](images=tf.constant(images))["style_mean"].numpy()
 
-    def translate(self, images: np.ndarray, styles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def translate(self, images: np.ndarray, styles: np.ndarray, ids: Ids = None) -> tuple[np.ndarray, np.ndarray]:
         """See `Networks`."""
+        del ids
         outputs = self._signatures["translate_with_style"](images=tf.constant(images), styles=tf.constant(styles))
         return outputs["images"].numpy(), outputs["masks"].numpy()
 
-    def search(self, images: np.ndarray, styles: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    def search(self, images: np.ndarray, styles: np.ndarray, k: int, ids: Ids = None) -> tuple[np.ndarray, np.ndarray]:
         """See `Networks`; the signature takes attributes, so a style must be the mean of some."""
+        del ids
         blocks = styles.reshape(len(styles), self._description.schema.size, -1)
         if (blocks != blocks[..., :1]).any() or (np.abs(blocks) > 1.0).any():
             raise UserError(
