@@ -84,6 +84,7 @@ def _add_pictures(app: flask.Flask, studio: Studio) -> None:
             "size": list(picture.frame.size),
             "cropped": not picture.frame.whole,
             "box": list(picture.frame.box),
+            "unlike": _unlike(picture),
         }
 
     @app.get("/api/model")
@@ -190,6 +191,17 @@ def _question(studio: Studio, asked: Any) -> tuple[Picture, list[str], int | Non
     if seed is not None and (type(seed) is not int or not 0 <= seed < 2**31):
         raise UserError("seed must be a whole number from 0 to 2147483647.")
     return studio.picture(asked.get("picture")), names, seed
+
+
+def _unlike(picture: Picture) -> str | None:
+    """What is to be said of a picture that is unlike those of the training."""
+    if picture.unlikeness is None or picture.unlikeness <= 1.0:
+        return None
+    return (
+        "This picture is unlike those that the model was trained on: its content is "
+        f"{picture.unlikeness:.1f} times as far from its gallery's as that of 99 % of real test pictures at most. "
+        "Expect a poor translation; another square of it may do better."
+    )
 
 
 def _name(description: Description) -> str:

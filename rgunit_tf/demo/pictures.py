@@ -27,6 +27,7 @@ class Picture:
       own: its own style, float32 [1, S].
       seen: names of the attributes that the model sees in it.
       id: of the run's image that it is, which must not guide its own translation; empty for a file's.
+      unlikeness: see `Model.unlikeness_of`; None where it is not known.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Picture:
     own: np.ndarray
     seen: tuple[str, ...]
     id: str = ""
+    unlikeness: float | None = None
 
 
 def identity(picture: Picture) -> str:

@@ -231,9 +231,13 @@ class Studio:
             return []
         squares = np.stack([square for _, _, square, _ in read])
         with self._lock:
-            own = self.model.styles_of(squares)
+            own, unlikeness = self.model.styles_of(squares), self.model.unlikeness_of(squares)
         seen = self.schema.nearest_labels(own)
-        return [Picture(*facts, own[row : row + 1], self.schema.names_of(seen[row])) for row, facts in enumerate(read)]
+        unlike = [None] * len(read) if unlikeness is None else unlikeness.tolist()
+        return [
+            Picture(*facts, own[row : row + 1], self.schema.names_of(seen[row]), unlikeness=unlike[row])
+            for row, facts in enumerate(read)
+        ]
 
 
 def _ids(picture: Picture) -> list[str] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 from collections.abc import Sequence
 
@@ -13,6 +14,7 @@ from rgunit_tf.inference.attributes import check_changes, target_labels
 from rgunit_tf.inference.description import Description, describe
 from rgunit_tf.inference.networks import ExportNetworks, Networks, RunNetworks
 from rgunit_tf.models.style_prior import StylePrior
+from rgunit_tf.retrieval.likeness import Likeness, cells
 
 Attributes = str | Sequence[str] | np.ndarray
 """Changes by name (`["Blond_Hair", "-Young"]`, or one, `"Blond_Hair"`), or label vectors float [K], [1, K], [B, K]."""
@@ -209,6 +211,24 @@ class Model:
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != (side, side, 3) or not len(images):
             raise UserError(f"images: {images.dtype} {images.shape}; expected uint8 [B, {side}, {side}, 3]")
         return self.networks.styles(images)
+
+    def unlikeness_of(self, images: np.ndarray) -> np.ndarray | None:
+        """How unlike the pictures that the model was trained on images are.
+
+        Args:
+          images: uint8 [B, H, W, 3].
+
+        Returns:
+          float32 [B], the distance of each one's content from the gallery's, 1 being that within which 99 % of real
+          test pictures are; None with a model that has no gallery, or was trained by an earlier version.
+        """
+        if self._likeness is None:
+            return None
+        return self._likeness.distances(cells(self.networks.contents(np.asarray(images)))) / self._likeness.limit
+
+    @functools.cached_property
+    def _likeness(self) -> Likeness | None:
+        return self.networks.likeness()
 
     def attributes_of(self, images: np.ndarray) -> np.ndarray:
         """The attributes that the model sees in images: uint8 [B, H, W, 3] -> float32 [B, K]."""

@@ -15,6 +15,7 @@ from rgunit_tf import pixels
 from rgunit_tf.errors import UserError
 from rgunit_tf.inference.description import Description
 from rgunit_tf.names import to_array, to_tensor
+from rgunit_tf.retrieval.likeness import FILE, Likeness
 from rgunit_tf.runs import finished
 from rgunit_tf.runs.checkpoints import UNREADABLE, first_line
 from rgunit_tf.runs.workdir import Workdir
@@ -33,6 +34,12 @@ class Networks(Protocol):
 
     def translate(self, images: np.ndarray, styles: np.ndarray, ids: Ids = None) -> tuple[np.ndarray, np.ndarray]:
         """Images uint8 [B, H, W, 3] and masks float32 [B, H, W, 1]."""
+
+    def contents(self, images: np.ndarray) -> np.ndarray:
+        """Ec(x): float32 [B, h, w, C]."""
+
+    def likeness(self) -> Likeness | None:
+        """What contents like the gallery's are, where that is known."""
 
     def search(self, images: np.ndarray, styles: np.ndarray, k: int, ids: Ids = None) -> tuple[np.ndarray, np.ndarray]:
         """The k nearest of the gallery: ids str [B, k], distances float32 [B, k]."""
@@ -81,6 +88,11 @@ class RunNetworks:
         ) -> tuple[tf.Tensor, tf.Tensor]:
             return self._gallery.search(self._retrieval.embed_query(pixels.to_float(images), styles), k, ids)
 
+        @tf.function(input_signature=[images], autograph=False)
+        def contents(images: tf.Tensor) -> tf.Tensor:
+            return tf.cast(translator.content_encoder(pixels.to_float(images)), tf.float32)
+
+        self._workdir, self._contents = workdir, contents
         self._encode, self._translate, self._search, self._search_others = encode, translate, search, search_others
 
     def styles(self, images: np.ndarray) -> np.ndarray:
@@ -99,6 +111,14 @@ class RunNetworks:
         others = (to_tensor(ids),) if ids else ()
         found, distances = (self._search_others if ids else self._search)(images, styles, k, *others)
         return to_array(found), distances.numpy()
+
+    def contents(self, images: np.ndarray) -> np.ndarray:
+        """See `Networks`."""
+        return self._contents(images).numpy()
+
+    def likeness(self) -> Likeness | None:
+        """See `Networks`."""
+        return finished.likeness_of(self._workdir)
 
     def gallery_images(self, ids: np.ndarray) -> np.ndarray | None:
         """See `Networks`."""
@@ -157,6 +177,14 @@ class ExportNetworks:
                 raise
             raise UserError(f"k={k} is more than the export's gallery holds; ask for fewer") from None
         return to_array(outputs["ids"]), outputs["distances"].numpy()
+
+    def contents(self, images: np.ndarray) -> np.ndarray:
+        """See `Networks`."""
+        return self._signatures["encode"](images=tf.constant(images))["content"].numpy()
+
+    def likeness(self) -> Likeness | None:
+        """See `Networks`."""
+        return Likeness.load(self._description.path / "assets.extra" / FILE)
 
     def gallery_images(self, ids: np.ndarray) -> np.ndarray | None:
         """None: an export gives ids alone."""

@@ -6,6 +6,7 @@ import json
 import pathlib
 
 from rgunit_tf.data.crop import crop_share
+from rgunit_tf.retrieval.likeness import FILE
 from rgunit_tf.runs import finished, server_config
 from rgunit_tf.runs.workdir import Workdir
 from rgunit_tf.serving.export import export, newest_version
@@ -44,6 +45,9 @@ def export_stage(
         gallery_dtype,
         origin=finished.fingerprint(workdir, name),
     )
+    known = finished.likeness_of(workdir) if name != "translation" else None
+    if known is not None:
+        known.save(final / "assets.extra" / FILE)
     server_config.write(workdir, models_root)
     return final
 

@@ -96,7 +96,9 @@ def test_an_export_gives_ids_alone_and_none_for_drawn_styles(make_model, picture
     studio = Studio(make_model(kind="export"))
     monkeypatch.setattr(studio.model.networks, "gallery_images", lambda ids: None)
     asked = studio.picture(studio.look("a.png", picture()))
-    assert [set(neighbor) for neighbor in studio.translate(asked, [])["neighbors"]] == [{"id", "distance", "image"}] * 2
+    assert [set(neighbor) for neighbor in studio.translate(asked, [])["neighbors"]] == [
+        {"id", "distance", "image", "seen"}
+    ] * 2
     assert studio.translate(asked, [])["neighbors"][0]["image"] is None
     assert studio.translate(asked, [], seed=1)["neighbors"] is None
 
