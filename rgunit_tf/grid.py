@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import textwrap
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
@@ -18,6 +19,15 @@ GAP = 4
 FONT_SIZE = 13
 BACKGROUND = (255, 255, 255)
 INK = (32, 32, 32)
+FONTS = (
+    "DejaVuSans.ttf",
+    "NotoSans-Regular.ttf",
+    "LiberationSans-Regular.ttf",
+    "Arial.ttf",
+    "arial.ttf",
+    "FreeSans.ttf",
+)
+"""For what Pillow's own font, which has English letters alone, cannot draw; one of them is on most machines."""
 
 # (left, top, width, height) of a cell on a sheet, pixels; None where the cell is empty.
 Box = tuple[int, int, int, int] | None
@@ -43,10 +53,43 @@ def _resample(image: np.ndarray, scale: float) -> Image.Image:
     return picture.resize(size, method)
 
 
-def _wrap(title: str, width: int, font: ImageFont.ImageFont) -> list[str]:
+def _draws(font: ImageFont.FreeTypeFont, text: str) -> bool:
+    """Whether a font has all letters of a text."""
+    none = bytes(font.getmask("\uffff"))
+    return all(letter.isspace() or bytes(font.getmask(letter)) != none for letter in set(text))
+
+
+def _font_for(titles: Iterable[str]) -> ImageFont.FreeTypeFont:
+    """Pillow's own font, or the first of the machine's that has all letters."""
+    own, text = ImageFont.load_default(FONT_SIZE), "".join(map(_shown, titles))
+    if _draws(own, text):
+        return own
+    for name in FONTS:
+        try:
+            found = ImageFont.truetype(name, FONT_SIZE)
+        except OSError:
+            continue
+        if _draws(found, text):
+            return found
+    return own
+
+
+def _drawn(title: str, font: ImageFont.FreeTypeFont) -> str:
+    """A title in the letters that a font has: without accents, or a question mark, where it lacks one."""
+    plain = (letter if _draws(font, letter) else unicodedata.normalize("NFKD", letter)[0] for letter in _shown(title))
+    return "".join(letter if _draws(font, letter) else "?" for letter in plain)
+
+
+def _shown(title: str) -> str:
+    """A title as words; letters and accents that are apart, as in names of files on a Mac, are joined."""
+    words = " ".join(title.replace(",", ", ").replace("_", " ").split())
+    return printable(unicodedata.normalize("NFC", words))
+
+
+def _wrap(title: str, width: int, font: ImageFont.FreeTypeFont) -> list[str]:
     """Breaks a title into lines that fit `width` pixels; a word too long for a line is cut."""
     letters = max(4, int(width / max(font.getlength("n"), 1)))
-    return textwrap.wrap(printable(" ".join(title.replace(",", ", ").replace("_", " ").split())), letters) or [""]
+    return textwrap.wrap(_drawn(title, font), letters) or [""]
 
 
 def whole_scale(rows: Sequence[Sequence[np.ndarray | None]]) -> int:
@@ -74,7 +117,7 @@ def lay_out(
     heights = [max((cell.height for cell in row if cell is not None), default=width) for row in cells]
     columns = max(len(row) for row in cells)
 
-    font = ImageFont.load_default(FONT_SIZE)
+    font = _font_for([*(column_titles or ()), *(row_titles or ())])
     line = FONT_SIZE + 4
     heads = [_wrap(title, width, font) for title in (column_titles or ())][:columns]
     top = line * max((len(head) for head in heads), default=0) + (2 * GAP if heads else GAP)

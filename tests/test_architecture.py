@@ -37,7 +37,7 @@ MAY_IMPORT = {
     "stages": BASE | {"losses", "models", "retrieval", "serving"},
     "runs": BASE | {"", "data", "distribution", "models", "retrieval", "serving", "stages"},
     "evaluation": BASE | {"", "data", "pretrained", "retrieval", "runs", "stages"},
-    "inference": BASE | {"data", "models", "runs"},
+    "inference": BASE | {"data", "models", "retrieval", "runs"},
     "demo": BASE | {"data", "inference", "runs"},
     "experiments": BASE | {"data", "evaluation", "retrieval", "runs", "stages"},
     "benchmarks": BASE

@@ -3,7 +3,7 @@ import sys
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFont
 
 from rgunit_tf import grid
 
@@ -64,3 +64,28 @@ def test_an_empty_grid_is_refused():
 def test_grids_do_not_import_tensorflow():
     code = "import sys, rgunit_tf.grid; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def _heading(title: str) -> np.ndarray:
+    return grid.make_grid([[np.zeros((128, 128, 3), np.uint8)]], [title])
+
+
+def test_letters_of_other_languages_are_drawn(monkeypatch):
+    for name in grid.FONTS:
+        try:
+            ImageFont.truetype(name, grid.FONT_SIZE)
+            break
+        except OSError:
+            continue
+    else:
+        pytest.skip("no font with them on this machine")
+    headings = [_heading(title) for title in ("Kätzchen grün", "Kätzchen grun", "Kätzchen gr?n", "Kätzchen gr\uffffn")]
+    assert not any(np.array_equal(headings[0], other) for other in headings[1:] if other.shape == headings[0].shape)
+    # As a Mac names files: the letter and its dots apart.
+    np.testing.assert_array_equal(_heading("Ka\u0308tzchen gru\u0308n"), headings[0])
+    monkeypatch.setattr(grid, "FONTS", ())
+    np.testing.assert_array_equal(_heading("grün 中"), _heading("grun ?"))
+
+
+def test_words_have_no_underscores():
+    np.testing.assert_array_equal(_heading("Blond_Hair"), _heading("Blond Hair"))

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from rgunit_tf.inference.request import Request
     from rgunit_tf.inference.translation_job import Outcome, TranslationJob
 
+_NAMED = 10
+"""Pictures that a message names at most."""
+
 FLAGS = Flags()
 _MODEL = FLAGS.model()
 _INPUT = FLAGS.pictures()
@@ -104,6 +107,8 @@ def main(argv: list[str]) -> int:
     outcome = Outcome(kept=len(pictures)) if job.is_finished() else _run(job, description)
     for name, reason in outcome.failed.items():
         print(f"translate: {printable(name)}: skipped, {reason}", file=sys.stderr)
+    if outcome.unlike:
+        print(f"translate: {_unlike(outcome.unlike)}", file=sys.stderr)
     if others:
         print(f"translate: {passed_over(others)}", file=sys.stderr)
     if len(outcome.failed) == len(pictures):
@@ -140,6 +145,16 @@ def _run(job: TranslationJob, description: Description) -> Outcome:
     model = load(description)
     with progress.bar(len(job.pictures), "picture", "translate") as bar:
         return job.run(model, bar.update)
+
+
+def _unlike(names: list[str]) -> str:
+    shown = ", ".join(map(printable, names[:_NAMED])) + (
+        f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    )
+    return (
+        f"{shown}: unlike the pictures that the model was trained on (farther from its gallery than 99 % of real test "
+        "pictures); expect a poor translation"
+    )
 
 
 def _summary(outcome: Outcome, request: Request, description: Description, seconds: float) -> str:

@@ -5,6 +5,9 @@
     POST /api/pictures?name=...    a file as the body; says what the model sees in it
     GET  /api/pictures/<id>        the same of a picture that is there
     GET  /api/pictures/<id>.png    its square, as the model takes it
+    GET  /api/pictures/<id>.jpg    all of it, no larger than a screen
+    POST /api/pictures/<id>        {box: [left, upper, side]}: another square of it, as a picture of its own
+    POST /api/targets              {picture}: it with each attribute changed on its own
     POST /api/translation          {picture, attributes, seed}: the translation, its mask and neighbors
     POST /api/way                  the same: images from the picture's own style to the target's
     GET  /api/photograph           the translation in the whole picture; attributes joined by commas
@@ -81,6 +84,8 @@ def _add_pictures(app: flask.Flask, studio: Studio) -> None:
             "seen": list(picture.seen),
             "size": list(picture.frame.size),
             "cropped": not picture.frame.whole,
+            "box": list(picture.frame.box),
+            "unlike": _unlike(picture),
         }
 
     @app.get("/api/model")
@@ -115,8 +120,24 @@ def _add_pictures(app: flask.Flask, studio: Studio) -> None:
     def square(key: str) -> flask.Response:
         return flask.Response(png(studio.picture(key).square), mimetype="image/png")
 
+    @app.get("/api/pictures/<key>.jpg")
+    def whole(key: str) -> flask.Response:
+        return flask.Response(studio.whole(studio.picture(key)), mimetype="image/jpeg")
+
+    @app.post("/api/pictures/<key>")
+    def cut(key: str) -> dict[str, Any]:
+        asked = flask.request.get_json()
+        box = asked.get("box") if isinstance(asked, Mapping) else None
+        if not isinstance(box, list) or len(box) != 3 or not all(type(edge) is int for edge in box):
+            raise UserError("box must be three whole numbers: left, upper and side, pixels of the picture.")
+        return described(studio.cut(studio.picture(key), tuple(box)))
+
 
 def _add_translations(app: flask.Flask, studio: Studio) -> None:
+    @app.post("/api/targets")
+    def targets() -> dict[str, Any]:
+        return studio.targets(_question(studio, flask.request.get_json())[0])
+
     @app.post("/api/translation")
     def translation() -> dict[str, Any]:
         return studio.translate(*_question(studio, flask.request.get_json()))
@@ -171,6 +192,17 @@ def _question(studio: Studio, asked: Any) -> tuple[Picture, list[str], int | Non
     if seed is not None and (type(seed) is not int or not 0 <= seed < 2**31):
         raise UserError("seed must be a whole number from 0 to 2147483647.")
     return studio.picture(asked.get("picture")), names, seed
+
+
+def _unlike(picture: Picture) -> str | None:
+    """What is to be said of a picture that is unlike those of the training."""
+    if picture.unlikeness is None or picture.unlikeness <= 1.0:
+        return None
+    return (
+        "This picture is unlike those that the model was trained on: its content is "
+        f"{picture.unlikeness:.1f} times as far from its gallery's as that of 99 % of real test pictures at most. "
+        "Expect a poor translation; another square of it may do better."
+    )
 
 
 def _name(description: Description) -> str:

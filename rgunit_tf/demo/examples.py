@@ -22,10 +22,11 @@ COUNT = 12
 
 
 class Examples(NamedTuple):
-    """Name and file of each, and in words where they are from."""
+    """Name and file of each, in words where they are from, and whether the names are ids of the run's images."""
 
     pictures: list[tuple[str, bytes]]
     source: str = ""
+    of_run: bool = False
 
 
 def from_files(paths: Sequence[str]) -> Examples:
@@ -57,7 +58,7 @@ def _of_data(description: Description) -> Examples | None:
     except (UserError, OSError) as error:
         logging.info("no test pictures: %s", error)
         return None
-    return Examples(found, "test pictures of the run") if found else None
+    return Examples(found, "test pictures of the run", True) if found else None
 
 
 def _of_gallery(description: Description) -> Examples | None:
@@ -72,7 +73,7 @@ def _of_gallery(description: Description) -> Examples | None:
     except (OSError, ValueError, IndexError) as error:
         logging.warning("no examples of the gallery: %s", error)
         return None
-    return Examples(found, "pictures of the gallery")
+    return Examples(found, "pictures of the gallery", True)
 
 
 def _spread(items: Sequence) -> Sequence:

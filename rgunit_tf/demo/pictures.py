@@ -26,6 +26,8 @@ class Picture:
       frame: where in the picture the square lies.
       own: its own style, float32 [1, S].
       seen: names of the attributes that the model sees in it.
+      id: of the run's image that it is, which must not guide its own translation; empty for a file's.
+      unlikeness: see `Model.unlikeness_of`; None where it is not known.
     """
 
     name: str
@@ -34,11 +36,13 @@ class Picture:
     frame: Frame
     own: np.ndarray
     seen: tuple[str, ...]
+    id: str = ""
+    unlikeness: float | None = None
 
 
-def identity(encoded: bytes) -> str:
-    """The id of a picture: the same file has the same id."""
-    return hashlib.sha256(encoded).hexdigest()[:16]
+def identity(picture: Picture) -> str:
+    """The key of a picture: the same part of the same file has the same key."""
+    return hashlib.sha256(picture.encoded + repr(picture.frame).encode()).hexdigest()[:16]
 
 
 class Shelf:
@@ -69,7 +73,7 @@ class Shelf:
           picture: the picture.
           stays: whether it is an example.
         """
-        key = identity(picture.encoded)
+        key = identity(picture)
         with self._lock:
             if stays:
                 self.examples[key] = picture
@@ -85,6 +89,14 @@ def png(image: np.ndarray) -> bytes:
     """A PNG of an image, uint8 [H, W, 3] or [H, W]."""
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, format="PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def jpeg(picture: Image.Image) -> bytes:
+    """A JPEG of an RGB picture in full colour resolution; its profile stays."""
+    buffer = io.BytesIO()
+    profile = picture.info.get("icc_profile")
+    picture.save(buffer, format="JPEG", quality=95, subsampling=0, icc_profile=profile)
     return buffer.getvalue()
 
 

@@ -62,6 +62,25 @@ def read_square(encoded: bytes, size: int, fit: str = "crop", crop_share: float 
     return square, Frame((width, height), (left, upper, left + side, upper + side), (0, 0, size, size))
 
 
+def cut_square(encoded: bytes, size: int, box: tuple[int, int, int]) -> tuple[np.ndarray, Frame]:
+    """As `read_square`, of a square that was chosen.
+
+    Args:
+      encoded: as there.
+      size: as there.
+      box: left and upper edge and side, pixels of the upright picture; what lies outside of it is moved into it.
+
+    Raises:
+      UnreadableImageError: as `read_square`.
+    """
+    picture = upright(encoded)
+    side = max(min(box[2], *picture.size), 1)
+    left, upper = (max(min(start, whole - side), 0) for start, whole in zip(box, picture.size, strict=False))
+    edges = (left, upper, left + side, upper + side)
+    square = picture.resize((size, size), Image.Resampling.BICUBIC, box=edges, reducing_gap=3.0)
+    return np.asarray(square, np.uint8), Frame(picture.size, edges, (0, 0, size, size))
+
+
 def upright(encoded: bytes, alpha: bool = False) -> Image.Image:
     """All of a picture at its own resolution, turned upright; its colour profile is in `info`.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 from collections.abc import Sequence
 
@@ -13,6 +14,7 @@ from rgunit_tf.inference.attributes import check_changes, target_labels
 from rgunit_tf.inference.description import Description, describe
 from rgunit_tf.inference.networks import ExportNetworks, Networks, RunNetworks
 from rgunit_tf.models.style_prior import StylePrior
+from rgunit_tf.retrieval.likeness import Likeness, cells
 
 Attributes = str | Sequence[str] | np.ndarray
 """Changes by name (`["Blond_Hair", "-Young"]`, or one, `"Blond_Hair"`), or label vectors float [K], [1, K], [B, K]."""
@@ -79,6 +81,7 @@ class Model:
         samples: int = 0,
         strength: float = 1.0,
         seed: int = 0,
+        ids: Sequence[str] | None = None,
     ) -> Translation:
         """Translates images to attributes, or to the style of a reference image.
 
@@ -90,6 +93,7 @@ class Model:
           strength: 1 decodes the target's style, 0 the image's own (which gives the model's reconstruction of the
             image, not the image), what is between them a mixture.
           seed: of the drawn styles. Draw v is the same for every image, so that a result depends on no other image.
+          ids: as for `decode`.
 
         Returns:
           V = max(samples, 1) variants.
@@ -104,7 +108,7 @@ class Model:
         else:
             targets = self._targets(own, attributes)
             styles = self._styles_for(targets, samples, seed)
-        return dataclasses.replace(self.decode(images, styles, strength, own), targets=targets)
+        return dataclasses.replace(self.decode(images, styles, strength, own, ids), targets=targets)
 
     def interpolate(self, images: np.ndarray, start: Attributes | None, end: Attributes, steps: int) -> Translation:
         """Translates images to styles on the line from one domain to another.
@@ -133,7 +137,12 @@ class Model:
         )
 
     def decode(
-        self, images: np.ndarray, styles: np.ndarray, strength: float = 1.0, own: np.ndarray | None = None
+        self,
+        images: np.ndarray,
+        styles: np.ndarray,
+        strength: float = 1.0,
+        own: np.ndarray | None = None,
+        ids: Sequence[str] | None = None,
     ) -> Translation:
         """Translates images to given styles.
 
@@ -142,6 +151,7 @@ class Model:
           styles: float [V, B, S].
           strength: see `translate`.
           own: the images' own styles, float32 [B, S], where they are known.
+          ids: B names of images that may be in a run's gallery, so that none guides its own translation.
         """
         if not self.description.translates:
             raise UserError(f"--model={self.description.path} is the retrieval stage's export; give another stage's")
@@ -149,7 +159,7 @@ class Model:
             raise UserError(f"strength={strength} must be from 0, the image's own style, to 1, the target's")
         own = self.styles_of(images) if own is None else own
         styles = np.asarray(own + strength * (styles - own) if strength < 1.0 else styles, np.float32)
-        results = [self.networks.translate(images, style) for style in styles]
+        results = [self.networks.translate(images, style, ids) for style in styles]
         translated, masks = (np.stack(parts) for parts in zip(*results, strict=True))
         return Translation(translated, masks, styles, self.schema.nearest_labels(own))
 
@@ -174,14 +184,17 @@ class Model:
             styles = self._styles_for(self._targets(own, attributes), 0, 0)[0]
         return self.search(images, styles, k)
 
-    def neighbors(self, images: np.ndarray, styles: np.ndarray) -> Retrieved:
-        """The images that guide a guided model's translation of `images` to `styles`, float32 [B, S]."""
+    def neighbors(self, images: np.ndarray, styles: np.ndarray, ids: Sequence[str] | None = None) -> Retrieved:
+        """The images that guide a guided model's translation of `images` to `styles`, float32 [B, S]; see `decode`."""
         if not self.description.neighbors:
             raise UserError(f"--model={self.description.path}: only a guided model has neighbors; train that stage")
-        return self.search(images, styles, self.description.neighbors)
+        return self.search(images, styles, self.description.neighbors, ids)
 
-    def search(self, images: np.ndarray, styles: np.ndarray, k: int) -> Retrieved:
-        """The k images of the gallery nearest to the content of `images` in given styles, float32 [B, S]."""
+    def search(self, images: np.ndarray, styles: np.ndarray, k: int, ids: Sequence[str] | None = None) -> Retrieved:
+        """The k images of the gallery nearest to the content of `images` in given styles, float32 [B, S].
+
+        Those of `ids`, one for each of `images`, are not found.
+        """
         if not self.description.gallery:
             raise UserError(
                 f"--model={self.description.path} has no gallery; name a run, or an export, of the retrieval or "
@@ -189,8 +202,8 @@ class Model:
             )
         if k < 1:
             raise UserError(f"k={k} must be at least 1")
-        ids, distances = self.networks.search(images, np.asarray(styles, np.float32), k)
-        return Retrieved(ids, distances, self.networks.gallery_images(ids))
+        found, distances = self.networks.search(images, np.asarray(styles, np.float32), k, ids)
+        return Retrieved(found, distances, self.networks.gallery_images(found))
 
     def styles_of(self, images: np.ndarray) -> np.ndarray:
         """The images' own styles, Es(x): uint8 [B, H, W, 3] -> float32 [B, S]."""
@@ -198,6 +211,24 @@ class Model:
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != (side, side, 3) or not len(images):
             raise UserError(f"images: {images.dtype} {images.shape}; expected uint8 [B, {side}, {side}, 3]")
         return self.networks.styles(images)
+
+    def unlikeness_of(self, images: np.ndarray) -> np.ndarray | None:
+        """How unlike the pictures that the model was trained on images are.
+
+        Args:
+          images: uint8 [B, H, W, 3].
+
+        Returns:
+          float32 [B], the distance of each one's content from the gallery's, 1 being that within which 99 % of real
+          test pictures are; None with a model that has no gallery, or was trained by an earlier version.
+        """
+        if self._likeness is None:
+            return None
+        return self._likeness.distances(cells(self.networks.contents(np.asarray(images)))) / self._likeness.limit
+
+    @functools.cached_property
+    def _likeness(self) -> Likeness | None:
+        return self.networks.likeness()
 
     def attributes_of(self, images: np.ndarray) -> np.ndarray:
         """The attributes that the model sees in images: uint8 [B, H, W, 3] -> float32 [B, K]."""

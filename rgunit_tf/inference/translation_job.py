@@ -39,6 +39,7 @@ class Outcome:
       replaced: how many of those made now had results of other settings.
       failed: name of a picture -> what is wrong with it.
       cropped: how many of those made now the model saw only the centre of.
+      unlike: names of those made now that are unlike the pictures that the model was trained on.
     """
 
     made: int = 0
@@ -46,6 +47,7 @@ class Outcome:
     replaced: int = 0
     failed: dict[str, str] = dataclasses.field(default_factory=dict)
     cropped: int = 0
+    unlike: list[str] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,6 +176,7 @@ class TranslationJob:
             return
         squares = np.stack([result.square for result in readable])
         translation = self.request.run(model, squares, references)
+        unlikeness = model.unlikeness_of(squares)
         found = []
         if self.request.show_neighbors:
             found = [model.neighbors(squares, styles) for styles in translation.styles]
@@ -189,6 +192,10 @@ class TranslationJob:
         for row, job in zip(missing, jobs, strict=True):
             job.result()
             facts = {"seen": self.description.schema.names_of(translation.own[row])}
+            if unlikeness is not None:
+                facts["unlikeness"] = round(float(unlikeness[row]), 3)
+            if unlikeness is not None and unlikeness[row] > 1.0:
+                outcome.unlike.append(readable[row].picture.name)
             if found:
                 facts["neighbors"] = [variant.ids[row].tolist() for variant in found]
             picture = readable[row].picture

@@ -27,7 +27,7 @@ def read(workdir: Workdir) -> np.memmap | None:
     folder = workdir.stage("retrieval") / "contents"
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        if manifest["of"] != _key(workdir):
+        if manifest["of"] != key(workdir):
             return None
         if manifest["sha256"] != atomic.checksum(folder / "contents.npy"):
             logging.warning("%s is damaged; its contents are encoded again", folder)
@@ -50,11 +50,11 @@ def write(workdir: Workdir, contents: Contents) -> None:
         with array_writer(temporary / "contents.npy", contents.held.dtype.name) as file:
             for start in range(0, contents.count, _ROWS):
                 file.append(contents.held[start : start + _ROWS].numpy())
-        manifest = {"of": _key(workdir), "sha256": atomic.checksum(temporary / "contents.npy")}
+        manifest = {"of": key(workdir), "sha256": atomic.checksum(temporary / "contents.npy")}
         atomic.write_json(temporary / "manifest.json", manifest)
 
 
-def _key(workdir: Workdir) -> list[str]:
+def key(workdir: Workdir) -> list[str]:
     """What contents depend on: the weights of Ec and the images in their order."""
     files = (workdir.stage("translation") / "final/weights.index", workdir.stage("retrieval") / "gallery/manifest.json")
     return [atomic.checksum(file) for file in files]

@@ -7,6 +7,7 @@ import pathlib
 import tempfile
 
 from rgunit_tf.data.crop import crop_share
+from rgunit_tf.retrieval.likeness import FILE
 from rgunit_tf.runs import finished, server_config
 from rgunit_tf.runs.workdir import Workdir
 from rgunit_tf.serving import convert
@@ -54,6 +55,9 @@ def export_stage(
             saved_model = export(model, folder, *arguments, origin=origin)
             return convert.convert(saved_model, workdir.stage(name) / form, form)
     final = export(model, workdir.stage(name) / "export", *arguments, origin=origin)
+    known = finished.likeness_of(workdir) if name != "translation" else None
+    if known is not None:
+        known.save(final / "assets.extra" / FILE)
     server_config.write(workdir, models_root)
     return final
 

@@ -6,11 +6,14 @@ import json
 import pathlib
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import tensorflow as tf
 
-from rgunit_tf import atomic, data
+from rgunit_tf import atomic, data, pixels
 from rgunit_tf.errors import UserError
+from rgunit_tf.retrieval import likeness
 from rgunit_tf.retrieval.gallery import Gallery
+from rgunit_tf.retrieval.likeness import Likeness
 from rgunit_tf.runs import contents
 from rgunit_tf.runs.checkpoints import UNREADABLE, first_line
 from rgunit_tf.runs.workdir import Workdir
@@ -19,7 +22,7 @@ from rgunit_tf.stages.retrieval import RetrievalModel
 from rgunit_tf.stages.translation import TranslationModel
 
 if TYPE_CHECKING:
-    from rgunit_tf.data.split import Dataset
+    from rgunit_tf.data.split import Dataset, Split
 
 FORMAT = 1
 """Version of the folder's layout; a reader refuses a newer one."""
@@ -86,8 +89,34 @@ def gallery_of(workdir: Workdir, dataset: Dataset) -> Gallery:
     folder = workdir.stage("retrieval") / "gallery"
     if not folder.exists():
         index = workdir.config.retrieval.index
-        Gallery.build(load(workdir, "retrieval"), dataset.retrieval, index, folder=folder)
+        model = load(workdir, "retrieval")
+        Gallery.build(model, dataset.retrieval, index, folder=folder)
+        _write_likeness(workdir, dataset, model)
     return load_gallery(workdir)
+
+
+def likeness_of(workdir: Workdir) -> Likeness | None:
+    """What pictures like the gallery's are; None where it is not known, as with runs of earlier versions."""
+    try:
+        return Likeness.load(workdir.stage("retrieval") / likeness.FILE, " ".join(contents.key(workdir)))
+    except OSError:
+        return None
+
+
+def _write_likeness(workdir: Workdir, dataset: Dataset, model: RetrievalModel) -> None:
+    """By real test pictures, which are not in the gallery."""
+
+    def cells_of(split: Split, count: int) -> np.ndarray:
+        rows = np.random.default_rng(0).permutation(len(split))[:count]
+        parts = [split.images(rows[start : start + 32]) for start in range(0, len(rows), 32)]
+        return np.concatenate([likeness.cells(encode(pixels.to_float(part))) for part in parts])
+
+    encode = tf.function(model.translation.content_encoder, reduce_retracing=True, autograph=False)
+    if len(dataset.test) and len(dataset.retrieval):
+        known = cells_of(dataset.retrieval, likeness.GALLERY_COUNT)
+        made = Likeness.of(known, cells_of(dataset.test, likeness.TEST_COUNT))
+        if made is not None:
+            made.save(workdir.stage("retrieval") / likeness.FILE, " ".join(contents.key(workdir)))
 
 
 def load_dataset(workdir: Workdir) -> Dataset:

@@ -1,5 +1,6 @@
 import io
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -16,7 +17,7 @@ def test_the_page_loads_nothing_from_elsewhere(client):
     assert page.status_code == 200 and "default-src 'none'" in page.headers["Content-Security-Policy"]
     for name in ("demo.css", "demo.js", "icon.svg"):
         assert f"/static/{name}" in page.text
-    for name in ("demo.css", "demo.js", "ask.js", "attributes.js", "icon.svg"):
+    for name in ("demo.css", "demo.js", "ask.js", "attributes.js", "crop.js", "result.js", "tiles.js", "icon.svg"):
         text = client.get(f"/static/{name}").text.replace("http://www.w3.org/2000/svg", "")
         assert "://" not in text and text
     assert "://" not in page.text
@@ -32,9 +33,25 @@ def test_what_the_model_is(client, schema):
 def test_an_uploaded_picture_is_described_and_shown(client, studio, key):
     described = client.get(f"/api/pictures/{key}").json
     assert described.pop("seen") == list(studio.picture(key).seen)
-    assert described == {"id": key, "name": "a/photo.jpg", "size": [90, 60], "cropped": True}
+    assert described == {"id": key, "name": "a/photo.jpg", "size": [90, 60], "cropped": True, "box": [15, 0, 75, 60]}
     square = client.get(f"/api/pictures/{key}.png")
     assert square.mimetype == "image/png" and Image.open(io.BytesIO(square.data)).size == (16, 16)
+
+
+def test_another_square_of_a_picture_is_a_picture_of_its_own(client, studio, key):
+    whole = client.get(f"/api/pictures/{key}.jpg")
+    assert whole.mimetype == "image/jpeg" and Image.open(io.BytesIO(whole.data)).size == (90, 60)
+    cut = client.post(f"/api/pictures/{key}", json={"box": [70, -4, 30]}).json
+    assert cut["box"] == [60, 0, 90, 30] and cut["id"] != key
+    assert not np.array_equal(studio.picture(cut["id"]).square, studio.picture(key).square)
+    for body in ({}, [], {"box": [1, 2]}, {"box": [1, 2, "3"]}, {"box": [1, 2, 3.5]}, {"box": [True, 2, 3]}):
+        answer = client.post(f"/api/pictures/{key}", json=body)
+        assert answer.status_code == 400 and answer.json["error"].startswith("box must be three whole numbers")
+
+
+def test_all_targets_at_once(client, studio, key):
+    assert client.post("/api/targets", json={"picture": key}).json == studio.targets(studio.picture(key))
+    assert client.post("/api/targets", json={"picture": "gone"}).status_code == 400
 
 
 def test_translations_and_the_way(client, studio, key):

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from rgunit_tf.demo.examples import Examples
+from rgunit_tf.demo.pictures import png
 from rgunit_tf.demo.studio import Studio
 from rgunit_tf.errors import UserError
 
@@ -33,6 +35,36 @@ def test_a_translation_is_the_models(studio, example):
     assert [neighbor["id"] for neighbor in answer["neighbors"]] == found.ids[0].tolist()
     assert [neighbor["distance"] for neighbor in answer["neighbors"]] == pytest.approx(found.distances[0].tolist())
     np.testing.assert_array_equal(pixels(answer["neighbors"][1]["image"]), found.images[0, 1])
+
+
+def test_no_image_of_the_gallery_guides_its_own_translation(make_model):
+    model = make_model()
+    rows = [(f"set/{row}.jpg", png(image)) for row, image in enumerate(model.networks.GALLERY[:2])]
+    for of_run in (True, False):
+        studio = Studio(make_model(), Examples(rows, "pictures of the gallery", of_run))
+        for picture in studio.shelf.examples.values():
+            found = [neighbor["id"] for neighbor in studio.translate(picture, ["Male"])["neighbors"]]
+            assert (picture.name in found) is not of_run and len(found) == 2
+
+
+def test_neighbors_tell_what_the_model_sees_in_them(studio, example):
+    found = studio.translate(example, [])["neighbors"][0]
+    assert found["seen"] == list(studio.schema.names_of(studio.model.attributes_of(pixels(found["image"])[None])[0]))
+
+
+def test_targets_change_one_attribute_each(studio, example):
+    shown = studio.targets(example)
+    own = studio.schema.vector(example.seen)
+    held = [name for name in example.seen if name.endswith("_Hair")]
+    wanted = [studio.schema.switched(own, name) for name in studio.schema.names if name not in held]
+    assert [target["attributes"] for target in shown["targets"]] == [
+        list(studio.schema.names_of(one)) for one in wanted
+    ]
+    images = [pixels(target["image"]).astype(int) for target in shown["targets"]]
+    for label, image in zip(wanted, images, strict=True):
+        np.testing.assert_array_equal(image, studio.model.translate(example.square[None], label).images[0, 0])
+    plain = studio.model.translate(example.square[None], [], strength=0.0).images[0, 0].astype(int)
+    assert shown["boldest"] == np.argmax([np.abs(image - plain).mean() for image in images])
 
 
 def test_seeds_draw_styles(studio, example):
@@ -64,7 +96,9 @@ def test_an_export_gives_ids_alone_and_none_for_drawn_styles(make_model, picture
     studio = Studio(make_model(kind="export"))
     monkeypatch.setattr(studio.model.networks, "gallery_images", lambda ids: None)
     asked = studio.picture(studio.look("a.png", picture()))
-    assert [set(neighbor) for neighbor in studio.translate(asked, [])["neighbors"]] == [{"id", "distance", "image"}] * 2
+    assert [set(neighbor) for neighbor in studio.translate(asked, [])["neighbors"]] == [
+        {"id", "distance", "image", "seen"}
+    ] * 2
     assert studio.translate(asked, [])["neighbors"][0]["image"] is None
     assert studio.translate(asked, [], seed=1)["neighbors"] is None
 

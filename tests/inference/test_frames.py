@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from rgunit_tf.data.decoding import UnreadableImageError, decode
-from rgunit_tf.inference.frames import read_square, upright
+from rgunit_tf.inference.frames import cut_square, read_square, upright
 
 
 def encoded(image, kind="PNG", **options) -> bytes:
@@ -35,6 +35,14 @@ def test_a_share_of_the_shorter_side():
     square, frame = read_square(data, 32, crop_share=100 / 178)
     np.testing.assert_array_equal(square, decode(data, 32, 100 / 178))
     assert frame.box == (39, 59, 139, 159)
+
+
+def test_a_chosen_square_is_moved_into_the_picture():
+    data = encoded(gradient(90, 60))
+    square, frame = cut_square(data, 20, (20, 10, 40))
+    assert frame.box == (20, 10, 60, 50) and frame.region == (0, 0, 20, 20) and not frame.whole
+    np.testing.assert_array_equal(square, np.asarray(gradient(90, 60).crop(frame.box).resize((20, 20), 3, None, 3.0)))
+    assert cut_square(data, 20, (80, -5, 500))[1].box == (30, 0, 90, 60)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -1,10 +1,15 @@
 // The form of the attributes: a group that excludes each other is a row of radio buttons, the others are switches.
 
 const form = document.getElementById("attributes");
+let names = [];
 let groups = [];
 
 export function words(name) {
   return name.replaceAll("_", " ");
+}
+
+export function listed(some) {
+  return some.map(words).join(", ") || "none of these";
 }
 
 export function chosen() {
@@ -12,8 +17,25 @@ export function chosen() {
   return [...inputs].map((input) => input.value).filter(Boolean);
 }
 
-export function target() {
-  return chosen().map(words).join(", ") || "none of these";
+const groupOf = (name) => groups.find((group) => group.includes(name));
+
+// What was switched between two sets of attributes, and what was left, in words: "Black Hair instead of Blond Hair".
+export function switched(seen, wanted) {
+  const changes = [];
+  for (const name of names) {
+    const other = (set) => groupOf(name)?.find((member) => set.includes(member));
+    if (wanted.includes(name) && !seen.includes(name)) {
+      const old = other(seen);
+      changes.push(old ? `${words(name)} instead of ${words(old)}` : groupOf(name) ? words(name) : `${words(name)} on`);
+    } else if (seen.includes(name) && !wanted.includes(name) && !other(wanted)) {
+      changes.push(groupOf(name) ? `no ${words(name)}` : `${words(name)} off`);
+    }
+  }
+  const touched = (name) => seen.includes(name) !== wanted.includes(name);
+  const kept = names.filter((name) => !(groupOf(name) || [name]).some(touched));
+  const stays = kept.filter((name) => wanted.includes(name)).map(words);
+  const off = kept.filter((name) => !groupOf(name) && !wanted.includes(name)).map((name) => `not ${words(name)}`);
+  return { changes: changes.join(", "), stays: [...stays, ...off].join(", ") };
 }
 
 function choice(type, name, value, label) {
@@ -37,20 +59,20 @@ function fieldset(label, choices) {
 }
 
 export function make(attributes, categorical) {
-  groups = attributes.groups;
+  ({ names, groups } = attributes);
   const sets = groups.map((group, number) => {
     const choices = group.map((name) => choice("radio", `group-${number}`, name, words(name)));
     if (!categorical) choices.push(choice("radio", `group-${number}`, "", "None of these"));
     return fieldset(`One of ${group.map(words).join(", ")}`, choices);
   });
-  const free = attributes.names.filter((name) => !groups.flat().includes(name));
+  const free = names.filter((name) => !groupOf(name));
   if (free.length) sets.push(fieldset("On or off", free.map((name) => choice("checkbox", name, name, words(name)))));
   form.replaceChildren(...sets);
 }
 
-export function preset(names) {
+export function preset(wanted) {
   for (const input of form.querySelectorAll("input")) {
     const others = groups[Number(input.name.replace("group-", ""))] || [];
-    input.checked = input.value ? names.includes(input.value) : !others.some((name) => names.includes(name));
+    input.checked = input.value ? wanted.includes(input.value) : !others.some((name) => wanted.includes(name));
   }
 }

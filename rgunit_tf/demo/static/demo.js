@@ -2,7 +2,10 @@
 
 import { ask, inTurn, isCurrent, newTurn } from "./ask.js";
 import * as attributes from "./attributes.js";
-import { chosen, target, words } from "./attributes.js";
+import { chosen, listed, switched, words } from "./attributes.js";
+import * as crop from "./crop.js";
+import { divide, nameTarget, showHow, showInput, showPosition } from "./result.js";
+import { pick, press } from "./tiles.js";
 
 const STYLES = 4; // drawn at a time, beside the typical one
 const byId = (id) => document.getElementById(id);
@@ -29,93 +32,40 @@ function complain(text) {
   byId("error").hidden = !text;
 }
 
-let painted = 0;
-
-async function paint(source) {
-  const mine = ++painted;
-  const image = new Image();
-  image.src = source;
-  await image.decode();
-  if (mine !== painted) return;
-  const canvas = byId("output");
-  canvas.width = image.naturalWidth;
-  canvas.height = image.naturalHeight;
-  canvas.getContext("2d").drawImage(image, 0, 0);
-}
-
-function showPosition() {
-  const slider = byId("strength");
-  const share = Number(slider.value) / Number(slider.max);
-  const percent = `${Math.round(100 * share)} %`;
-  byId("share").textContent = percent;
-  slider.setAttribute("aria-valuetext", percent);
-  const source = frames.length > 1 ? frames[Number(slider.value)] : frames[0];
-  paint(source);
-  const stem = picture.name.split("/").pop().replace(/\.[^.]*$/, "") || "picture";
-  const download = byId("download");
-  download.href = source;
-  download.download = `${[stem, ...chosen()].join(".")}.png`;
-  const asked = { picture: picture.id, attributes: chosen().join(","), seed: seed ?? "", strength: share };
-  byId("photograph").href = `/api/photograph?${new URLSearchParams(asked)}`;
-}
-
 function showResult(result) {
   const slider = byId("strength");
   frames = result.way || [result.image];
   Object.assign(slider, { min: 0, max: frames.length > 1 ? frames.length - 1 : 1, step: 1, disabled: frames.length < 2 });
   slider.value = slider.max;
-  byId("target").textContent = `to ${target()}`;
-  byId("output").setAttribute("aria-label", `${words(picture.name)} translated to ${target()}`);
-  showPosition();
-  showHow(result);
-  for (const button of byId("styles").children) {
-    button.setAttribute("aria-pressed", String(button.dataset.seed === String(seed)));
-  }
-}
-
-function showHow(result) {
-  byId("how").hidden = !(result.mask || result.neighbors || model.guided);
-  byId("mask-figure").hidden = !result.mask;
-  if (result.mask) Object.assign(byId("mask"), { src: result.mask, alt: "Mask: white where the model drew anew" });
-  const found = (result.neighbors || []).map((neighbor, rank) => {
-    const figure = document.createElement("figure");
-    const name = neighbor.id.split("/").pop();
-    if (neighbor.image) {
-      const alt = `Retrieved image ${rank + 1}`;
-      figure.append(Object.assign(new Image(), { src: neighbor.image, alt, title: neighbor.id, className: "thumb" }));
-    }
-    const caption = document.createElement("figcaption");
-    const distance = document.createElement("span");
-    distance.className = "soft";
-    distance.textContent = `distance ${neighbor.distance.toFixed(3)}`;
-    caption.append(neighbor.image ? `Neighbor ${rank + 1}` : name, distance);
-    figure.append(caption);
-    return figure;
-  });
-  byId("neighbors").replaceChildren(...found);
-  const notes = [];
-  if (found.length) notes.push("Real images of the gallery whose content is nearest to the input's guided the model.");
-  else if (model.guided) notes.push("An export does not tell which images guided a drawn style.");
-  if (!result.mask) notes.push("The mask is on everywhere: the whole image is drawn anew.");
-  byId("how-note").textContent = notes.join(" ");
-}
-
-function pick(label, source, pressed, act) {
-  const button = Object.assign(document.createElement("button"), { type: "button", className: "pick" });
-  button.setAttribute("aria-pressed", String(pressed));
-  button.append(Object.assign(new Image(), { src: source, alt: label }));
-  button.addEventListener("click", act);
-  return button;
+  showPosition(picture, seed, frames);
+  showHow(result, model.guided);
+  press(byId("styles"), (button) => button.dataset.seed === String(seed));
 }
 
 function addStyle(ofSeed, result) {
   const label = ofSeed === null ? "Typical" : `Style ${ofSeed + 1}`;
-  const button = pick("", result.image, ofSeed === seed, () => choose(ofSeed));
+  const button = pick(result.image, "", label, () => choose(ofSeed));
   button.dataset.seed = String(ofSeed);
-  const text = document.createElement("span");
-  text.textContent = label;
-  button.append(text);
   byId("styles").append(button);
+  press(byId("styles"), (each) => each.dataset.seed === String(seed));
+}
+
+function pressTarget() {
+  const now = chosen().sort().join();
+  press(byId("targets"), (button) => button.dataset.attributes === now);
+}
+
+function addTargets(targets) {
+  const buttons = targets.map((target) => {
+    const { changes } = switched(picture.seen, target.attributes);
+    const button = pick(target.image, "", changes, () => {
+      attributes.preset(target.attributes);
+      retarget();
+    });
+    button.dataset.attributes = [...target.attributes].sort().join();
+    return button;
+  });
+  byId("targets").replaceChildren(...buttons);
 }
 
 // ---- the order of things: the translation at once, then the slider's images, then other styles ----
@@ -142,7 +92,7 @@ async function addWay(mine, ofSeed) {
 
 async function work(task) {
   const mine = newTurn();
-  byId("output-frame").classList.add("busy");
+  byId("compare").classList.add("busy");
   try {
     await task(mine);
     if (isCurrent(mine)) complain("");
@@ -150,7 +100,7 @@ async function work(task) {
     if (isCurrent(mine)) complain(error.message);
   }
   if (isCurrent(mine)) {
-    byId("output-frame").classList.remove("busy");
+    byId("compare").classList.remove("busy");
     byId("draw").disabled = !picture;
   }
 }
@@ -162,8 +112,8 @@ async function show(mine, ofSeed) {
   if (!result) return;
   seed = ofSeed;
   showResult(result);
-  byId("output-frame").classList.remove("busy");
-  if (fresh) say(`Translated to ${target()} in ${((performance.now() - started) / 1000).toFixed(2)} s`);
+  byId("compare").classList.remove("busy");
+  if (fresh) say(`Translated in ${((performance.now() - started) / 1000).toFixed(2)} s`);
   await addWay(mine, ofSeed);
   for (let next = drawn; next < drawn + STYLES; next++) if (!(await translated(mine, next))) return;
 }
@@ -172,10 +122,16 @@ function choose(ofSeed) {
   return work((mine) => show(mine, ofSeed));
 }
 
-function retarget() {
+function forget() {
   results = new Map();
   byId("strength").disabled = true;
   byId("styles").replaceChildren();
+}
+
+function retarget() {
+  forget();
+  pressTarget();
+  nameTarget(picture);
   return choose(null);
 }
 
@@ -188,39 +144,54 @@ function drawOthers() {
   return choose(drawn);
 }
 
+// All targets of a picture are shown, and the one that changes most is chosen: a change is seen at first sight.
 function usePicture(described) {
   picture = described;
-  byId("input").src = `/api/pictures/${picture.id}.png`;
-  byId("input").alt = `Input: ${words(picture.name)}`;
-  const [width, height] = picture.size;
-  byId("size").textContent = picture.cropped ? `the centre of ${width} × ${height} pixels` : `${width} × ${height} pixels`;
-  byId("photograph").hidden = Math.max(width, height) <= model.image_size;
-  byId("seen").textContent = `The model sees the picture as ${picture.seen.map(words).join(", ") || "none of these"}.`;
+  showInput(picture, Math.max(...picture.size) <= model.image_size);
+  press(byId("examples"), (button) => button.dataset.id === picture.id);
   attributes.preset(picture.seen);
-  for (const button of byId("examples").children) {
-    button.setAttribute("aria-pressed", String(button.dataset.id === picture.id));
-  }
-  return retarget();
+  forget();
+  byId("targets").replaceChildren();
+  return work(async (mine) => {
+    const { targets, boldest } = (await inTurn(mine, "/api/targets", question(null))) || {};
+    if (!targets) return;
+    addTargets(targets);
+    if (boldest !== null) attributes.preset(targets[boldest].attributes);
+    pressTarget();
+    await show(mine, null);
+  });
 }
 
-async function upload(file) {
-  if (!file) return;
-  const limit = Number(document.body.dataset.uploadMb);
-  if (file.size > limit * 2 ** 20) {
-    complain(`This file is larger than ${limit} MB; choose a smaller one.`);
-    return;
-  }
+async function take(path, options) {
   say("Reading the picture …");
   try {
-    const path = `/api/pictures?${new URLSearchParams({ name: file.name || "pasted.png" })}`;
-    const headers = { "Content-Type": "application/octet-stream" };
-    const described = await ask(path, { method: "POST", headers, body: file });
+    const described = await ask(path, { method: "POST", ...options });
     say("");
     await usePicture(described);
   } catch (error) {
     say("");
     complain(error.message);
   }
+}
+
+function upload(file) {
+  if (!file) return;
+  const limit = Number(document.body.dataset.uploadMb);
+  if (file.size > limit * 2 ** 20) {
+    complain(`This file is larger than ${limit} MB; choose a smaller one.`);
+    return;
+  }
+  const path = `/api/pictures?${new URLSearchParams({ name: file.name || "pasted.png" })}`;
+  take(path, { headers: { "Content-Type": "application/octet-stream" }, body: file });
+}
+
+function cutSquare() {
+  const cut = (box) =>
+    take(`/api/pictures/${picture.id}`, {
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ box }),
+    });
+  crop.choose(picture, cut);
 }
 
 // ---- listening ----
@@ -247,13 +218,19 @@ function listen() {
   document.addEventListener("paste", (event) => upload(event.clipboardData.files[0]));
   byId("attributes").addEventListener("change", () => picture && retarget());
   byId("attributes").addEventListener("submit", (event) => event.preventDefault());
-  byId("strength").addEventListener("input", showPosition);
+  byId("strength").addEventListener("input", () => showPosition(picture, seed, frames));
+  byId("divider").addEventListener("input", divide);
   byId("draw").addEventListener("click", drawOthers);
+  byId("crop").addEventListener("click", cutSquare);
+  crop.listen();
 }
 
 async function begin() {
   listen();
+  divide();
   byId("draw").disabled = true;
+  // The result is on a phone's first screen, where it is seen to change.
+  byId("several").open = matchMedia("(min-width: 56rem)").matches;
   try {
     model = await ask("/api/model");
   } catch (error) {
@@ -266,7 +243,8 @@ async function begin() {
   attributes.make(model.attributes, model.categorical);
   byId("examples").append(
     ...model.examples.map((example) => {
-      const button = pick(`Example ${words(example.name)}`, `/api/pictures/${example.id}.png`, false, () => usePicture(example));
+      const alt = `Example ${words(example.name)}, seen as ${listed(example.seen)}`;
+      const button = pick(`/api/pictures/${example.id}.png`, alt, "", () => usePicture(example));
       button.dataset.id = example.id;
       return button;
     }),
