@@ -47,6 +47,15 @@ def workdir(stages, tmp_path_factory):
                 delattr(model, f"{name}_optimizer")
 
 
+def test_another_format_goes_to_a_folder_of_its_own(workdir, capsys):
+    arguments = ["export", f"--workdir={workdir.path}", "--stage=translation", "--format=tflite"]
+    assert launcher.call(command.main, command.FLAGS, arguments) == 0
+    folder = workdir.stage("translation") / "tflite" / "1"
+    assert capsys.readouterr().out.split() == [str(folder)]
+    assert sorted(path.name for path in folder.iterdir()) == ["model.tflite", "rgunit.json"]
+    assert not (workdir.stage("translation") / "export").exists()
+
+
 def test_the_command_exports_every_finished_stage(workdir, stages, images, attributes, capsys):
     assert launcher.call(command.main, command.FLAGS, ["export", f"--workdir={workdir.path}"]) == 0
     folders = capsys.readouterr().out.split()
