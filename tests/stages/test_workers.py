@@ -88,7 +88,7 @@ def check_stage(alone, together, stage):
     # Rounding alone, until it turns the sign of a pixel's error or of a unit: then some hundredths. Gradients from the
     # same weights are compared below.
     if stage == "translation":
-        assert difference[0] < 1e-4 * change
+        assert difference[0] < 1e-3 * change
     assert difference[1] < 0.1 * change, stage
     rows = (together / stage / "history.csv").read_text().splitlines()
     assert [row.partition(",")[0] for row in rows] == ["step", "2", "4", "5"]
