@@ -150,7 +150,9 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_is_found_where_pillow_finds_it(found, name):
     content, expected = CASES[name]
-    assert found(content) == expected == by_pillow(content)
+    assert found(content) == expected
+    # Of two Pillow 12 takes the last, Pillow 13 the first.
+    assert name == "stated twice" or by_pillow(content) == expected
 
 
 BROKEN = {
