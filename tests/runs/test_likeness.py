@@ -1,0 +1,69 @@
+"""What a run knows of pictures like those of its gallery, and its exports with it."""
+
+import types
+
+import numpy as np
+import pytest
+
+from rgunit_tf import default_config
+from rgunit_tf.inference import load
+from rgunit_tf.retrieval.likeness import FILE
+from rgunit_tf.runs import finished
+from rgunit_tf.runs.exports import export_stage
+from rgunit_tf.runs.workdir import Workdir
+
+pytestmark = pytest.mark.slow
+
+
+class Images:
+    """Grey pictures, as a `Split` gives them."""
+
+    def __init__(self, count: int, seed: int, side: int):
+        grey = np.random.default_rng(seed).integers(0, 256, (count, side, side, 1), np.uint8)
+        self.pictures = np.repeat(grey, 3, -1)
+
+    def __len__(self):
+        return len(self.pictures)
+
+    def images(self, rows):
+        return self.pictures[rows]
+
+    def batches(self, batch_size, training):
+        del batch_size, training
+        return [{"image": self.pictures, "id": [f"{row}.jpg" for row in range(len(self))]}]
+
+
+@pytest.fixture
+def workdir(stages, tmp_path):
+    config = default_config()
+    config.data.image_size = stages.translation.image_size
+    config.retrieval.index = "exact"
+    workdir = Workdir(tmp_path)
+    workdir.claim(config)
+    for model in stages[:2]:
+        if not model.optimizers:
+            model.compile()
+        finished.save(model, workdir.stage(model.name) / "final", {})
+    return workdir
+
+
+def test_it_is_learnt_with_the_gallery_and_goes_into_exports(workdir):
+    side = workdir.config.data.image_size
+    dataset = types.SimpleNamespace(retrieval=Images(300, 1, side), test=Images(100, 2, side))
+    finished.gallery_of(workdir, dataset)
+    colours = np.random.default_rng(3).integers(0, 256, (8, side, side, 3), np.uint8) * np.array([1, 0, 1], np.uint8)
+    run = load(workdir.path, "retrieve")
+    unlike = run.unlikeness_of(colours)
+    assert (unlike > 1.0).all() and (run.unlikeness_of(dataset.test.pictures) > 1.0).sum() == 1
+    exported = load(export_stage(workdir, "retrieval"))
+    np.testing.assert_allclose(exported.unlikeness_of(colours), unlike, rtol=0.02)
+    # Of other weights it says nothing.
+    with open(workdir.stage("translation") / "final/weights.index", "ab") as file:
+        file.write(b" ")
+    assert (workdir.stage("retrieval") / FILE).exists() and finished.likeness_of(workdir) is None
+
+
+def test_without_test_pictures_nothing_is_known(workdir):
+    side = workdir.config.data.image_size
+    finished.gallery_of(workdir, types.SimpleNamespace(retrieval=Images(30, 1, side), test=[]))
+    assert finished.likeness_of(workdir) is None
