@@ -16,11 +16,13 @@ pytestmark = pytest.mark.slow
 
 
 class Images:
-    """Grey pictures, as a `Split` gives them."""
+    """Slopes of grey in all directions, as a `Split` gives pictures."""
 
     def __init__(self, count: int, seed: int, side: int):
-        grey = np.random.default_rng(seed).integers(0, 256, (count, side, side, 1), np.uint8)
-        self.pictures = np.repeat(grey, 3, -1)
+        right, down = np.random.default_rng(seed).uniform(-60.0, 60.0, (2, count, 1, 1, 1))
+        ramp = np.linspace(-1.0, 1.0, side)
+        grey = 128.0 + right * ramp[:, None] + down * ramp[:, None, None]
+        self.pictures = np.repeat(grey, 3, -1).astype(np.uint8)
 
     def __len__(self):
         return len(self.pictures)
@@ -51,12 +53,12 @@ def test_it_is_learnt_with_the_gallery_and_goes_into_exports(workdir):
     side = workdir.config.data.image_size
     dataset = types.SimpleNamespace(retrieval=Images(300, 1, side), test=Images(100, 2, side))
     finished.gallery_of(workdir, dataset)
-    colours = np.random.default_rng(3).integers(0, 256, (8, side, side, 3), np.uint8) * np.array([1, 0, 1], np.uint8)
+    noise = np.random.default_rng(3).integers(0, 256, (8, side, side, 3), np.uint8)
     run = load(workdir.path, "retrieve")
-    unlike = run.unlikeness_of(colours)
-    assert (unlike > 1.0).all() and (run.unlikeness_of(dataset.test.pictures) > 1.0).sum() == 1
+    unlike = run.unlikeness_of(noise)
+    assert (unlike > 1.0).all() and (run.unlikeness_of(dataset.test.pictures) > 1.0).sum() <= 3
     exported = load(export_stage(workdir, "retrieval"))
-    np.testing.assert_allclose(exported.unlikeness_of(colours), unlike, rtol=0.02)
+    np.testing.assert_allclose(exported.unlikeness_of(noise), unlike, rtol=0.02)
     # Of other weights it says nothing.
     with open(workdir.stage("translation") / "final/weights.index", "ab") as file:
         file.write(b" ")
