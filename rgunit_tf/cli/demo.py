@@ -3,6 +3,10 @@
     demo --model=runs/cat_dog
     demo --model=runs/avatars/guided/export --examples=photos --port=0 --open_browser
 
+It begins with a picture in which each attribute is changed on its own, and shows the one that was chosen before and
+after. Of a picture of your own another square than the centre can be taken; one that is unlike those of the training is
+told so.
+
 The page needs no network: all of it comes from this command, which answers to this machine alone unless --host says
 otherwise. Pictures are kept in memory, a few at a time, and never written. Ctrl-C ends it.
 

@@ -10,7 +10,7 @@ of --samples styles drawn from it.
 Results have the names, relative folders and formats of their pictures, and the model's size unless --paste_back is
 given. Beside them lie contact_sheet.png (the first 24) and manifest.jsonl, by which the same command goes on where it
 was ended: what is done is not done again, what was made with other settings or of another picture is made anew. Files
-that are no pictures are named and skipped.
+that are no pictures are named and skipped; pictures unlike those of the training are translated and named.
 
 Exit codes: 0 all pictures are translated; 1 some were skipped; 2 a mistake in the flags, or no picture could be read.
 """

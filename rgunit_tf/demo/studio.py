@@ -77,8 +77,8 @@ class Studio:
         self.translate(picture, names)
         seconds = time.monotonic() - started
         self.steps = next((steps for steps in _STEPS if steps * seconds < _STEPS_SECONDS), _STEPS[-1])
-        self.way(picture, names)
         self.targets(picture)
+        self.way(picture, names)
         return seconds
 
     def look(self, name: str, encoded: bytes) -> str:

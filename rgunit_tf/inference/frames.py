@@ -77,7 +77,7 @@ def cut_square(encoded: bytes, size: int, box: tuple[int, int, int]) -> tuple[np
     side = max(min(box[2], *picture.size), 1)
     left, upper = (max(min(start, whole - side), 0) for start, whole in zip(box, picture.size, strict=False))
     edges = (left, upper, left + side, upper + side)
-    square = picture.resize((size, size), Image.Resampling.BICUBIC, box=edges, reducing_gap=3.0)
+    square = picture.crop(edges).resize((size, size), Image.Resampling.BICUBIC, reducing_gap=3.0)
     return np.asarray(square, np.uint8), Frame(picture.size, edges, (0, 0, size, size))
 
 

@@ -24,11 +24,11 @@ def load(description):
     networks = module.NumpyNetworks(description.schema)
     translate, batches = networks.translate, []
 
-    def counted(images, styles):
+    def counted(images, styles, ids=None):
         batches.append(len(images))
         if len(batches) == die_at:
             os.kill(os.getpid(), signal.SIGKILL)
-        return translate(images, styles)
+        return translate(images, styles, ids)
 
     networks.translate = counted
     return model_module.Model(description, networks)

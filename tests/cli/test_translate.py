@@ -4,6 +4,7 @@ import pathlib
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -36,6 +37,20 @@ def test_bad_files_are_named_and_the_rest_is_done(run, tmp_path):
     assert out.startswith("translate: 5 pictures translated to Male by the export") and out.count("\n") == 1
     assert "of 5 the centre square alone" in out and "1 skipped" in out
     assert sorted(hashes(tmp_path / "out")) == ["0.png", "1.png", "2.png", "3.png", "5.png", "contact_sheet.png"]
+
+
+def test_pictures_unlike_those_of_the_training_are_named(run, photos, tmp_path, monkeypatch):
+    (photos / "4.png").unlink()
+    monkeypatch.setattr("rgunit_tf.inference.Model.unlikeness_of", lambda self, images: np.linspace(0.8, 1.6, 5))
+    code, _, err = run("--to=Male")
+    assert code == 0 and err.startswith(
+        "translate: 2.png, 3.png, 5.png: unlike the pictures that the model was trained"
+    )
+    assert err.count("\n") == 1
+    assert '"unlikeness": 1.6' in (tmp_path / "out" / "manifest.jsonl").read_text()
+    monkeypatch.setattr(translate, "_NAMED", 1)
+    code, _, err = run("--to=Young")
+    assert err.startswith("translate: 2.png and 2 more: unlike")
 
 
 def test_other_kinds_of_pictures_are_taken_or_counted(run, photos, tmp_path):

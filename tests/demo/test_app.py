@@ -32,6 +32,7 @@ def test_what_the_model_is(client, schema):
 
 def test_an_uploaded_picture_is_described_and_shown(client, studio, key):
     described = client.get(f"/api/pictures/{key}").json
+    assert described.pop("unlike") is None
     assert described.pop("seen") == list(studio.picture(key).seen)
     assert described == {"id": key, "name": "a/photo.jpg", "size": [90, 60], "cropped": True, "box": [15, 0, 75, 60]}
     square = client.get(f"/api/pictures/{key}.png")
@@ -47,6 +48,14 @@ def test_another_square_of_a_picture_is_a_picture_of_its_own(client, studio, key
     for body in ({}, [], {"box": [1, 2]}, {"box": [1, 2, "3"]}, {"box": [1, 2, 3.5]}, {"box": [True, 2, 3]}):
         answer = client.post(f"/api/pictures/{key}", json=body)
         assert answer.status_code == 400 and answer.json["error"].startswith("box must be three whole numbers")
+
+
+def test_a_picture_unlike_those_of_the_training_is_told(client, studio, picture, monkeypatch):
+    monkeypatch.setattr(studio.model, "unlikeness_of", lambda images: np.array([1.52]))
+    answer = client.post("/api/pictures?name=astronaut.png", data=picture(seed=30)).json
+    assert "unlike those that the model was trained on" in answer["unlike"] and " 1.5 times " in answer["unlike"]
+    monkeypatch.setattr(studio.model, "unlikeness_of", lambda images: np.array([0.99]))
+    assert client.post("/api/pictures?name=face.png", data=picture(seed=31)).json["unlike"] is None
 
 
 def test_all_targets_at_once(client, studio, key):

@@ -54,7 +54,7 @@ def test_a_change_is_seen_at_first_sight_and_each_target_is_a_click(page, studio
     page.click(f"#targets .pick:nth-child({other + 1})")
     changed(page, before)
     assert page.run(pressed) == other
-    assert text(page, "#target") == page.run(f"return {tiles}[{other}].innerText")
+    assert text(page, "#target") == page.run(f"return {tiles}[{other}].title")
 
 
 def test_what_was_switched_is_said_and_what_was_not(page, studio):

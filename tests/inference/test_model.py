@@ -113,3 +113,17 @@ def test_images_of_another_shape(model, shape):
         model.translate(np.zeros(shape, np.uint8), ["Male"])
     with pytest.raises(UserError, match="float64"):
         model.attributes_of(np.zeros((1, SIZE, SIZE, 3)))
+
+
+def test_how_unlike_pictures_are_is_known_where_a_gallery_told(model):
+    from rgunit_tf.retrieval.likeness import Likeness, cells
+
+    random = np.random.default_rng(3)
+    seen = np.repeat(random.integers(0, 256, (200, 16, 16, 1), np.uint8), 3, -1)
+    assert model.unlikeness_of(seen) is None
+    del model.__dict__["_likeness"]
+    contents = cells(model.networks.contents(seen))
+    model.networks.known = Likeness.of(contents[:100], contents[100:])
+    grey = model.unlikeness_of(seen[100:])
+    coloured = model.unlikeness_of(seen[:5] * np.array([1, 0, 0], np.uint8))
+    assert (grey > 1.0).mean() <= 0.02 and (coloured > 1.0).all()

@@ -58,10 +58,11 @@ function pressTarget() {
 function addTargets(targets) {
   const buttons = targets.map((target) => {
     const { changes } = switched(picture.seen, target.attributes);
-    const button = pick(target.image, "", changes, () => {
+    const button = pick(target.image, "", changes.replace(/ instead of .*/, ""), () => {
       attributes.preset(target.attributes);
       retarget();
     });
+    button.title = changes;
     button.dataset.attributes = [...target.attributes].sort().join();
     return button;
   });
