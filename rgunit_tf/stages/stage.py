@@ -210,10 +210,12 @@ class Stage(tf.keras.Model):
         if "steps" in self.given_settings or coming <= 0 or not self.optimizers:
             return
         given, loss = set(self.given_settings), self.loss_settings
+        if not self._warm_ups_planned:
+            self._compiled_settings = self.optimizer_settings
         # Once the mask is on it stays on.
         given |= set(plan.WARM_UPS) if self._warm_ups_planned else set()
         steps = int(self.step.numpy()) + coming
-        self.optimizer_settings, loss = plan.for_steps(self.optimizer_settings, loss, given, steps)
+        self.optimizer_settings, loss = plan.for_steps(self._compiled_settings, loss, given, steps)
         if loss is not None:
             self.loss_settings = loss
         for optimizer in self.optimizers.values():

@@ -120,7 +120,7 @@ def test_save_works_or_says_what_to_use(stages, data, tmp_path, name):
     with pytest.raises(UserError, match=r"use export\('folder'\).*save_weights"):
         model.save(tmp_path / "folder")
     with pytest.raises(UserError, match="save_weights_only=True"):
-        model.fit(data, callbacks=[tf.keras.callbacks.ModelCheckpoint(tmp_path / "model")], verbose=0)
+        model.fit(data, callbacks=[tf.keras.callbacks.ModelCheckpoint(str(tmp_path / "model"))], verbose=0)
     model.save_weights(str(tmp_path / "stage.weights.h5"))
     other = stages(name)
     other.load_weights(str(tmp_path / "stage.weights.h5"))
