@@ -135,12 +135,18 @@ class Index(tf.Module, abc.ABC):
             return tf.reduce_sum(tf.math.squared_difference(queries, vectors), -1)
 
         def one_by_one() -> tf.Tensor:
-            squares = tf.map_fn(
-                lambda column: squares_of(queries, column),
-                tf.transpose(rows),
-                fn_output_signature=tf.TensorSpec([None], tf.float32),
+            # Not by `map_fn`, whose lists of tensors TFLite does not know.
+            _, squares = tf.while_loop(
+                lambda column, _: column < tf.shape(rows)[1],
+                lambda column, squares: (
+                    column + 1,
+                    tf.concat([squares, squares_of(queries, rows[:, column])[:, None]], 1),
+                ),
+                (tf.constant(0), tf.zeros([tf.shape(rows)[0], 0])),
+                shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, None])),
+                parallel_iterations=1,
             )
-            return tf.transpose(squares)
+            return squares
 
         few = tf.size(rows) * self.dimension <= _VALUES
         squares = tf.cond(few, lambda: squares_of(queries[:, None], rows), one_by_one)

@@ -62,19 +62,11 @@ def convert(saved_model: pathlib.Path, directory: pathlib.Path, form: str) -> pa
         if form == "onnx":
             _write_onnx(saved_model, names, temporary)
         else:
-            (temporary / TFLITE_FILE).write_bytes(_tflite(saved_model, names, searches=bool(description["neighbors"])))
+            converter = tf.lite.TFLiteConverter.from_saved_model(str(saved_model), signature_keys=names)
+            (temporary / TFLITE_FILE).write_bytes(converter.convert())
         shown = {**description, "signatures": {name: description["signatures"][name] for name in names}}
         atomic.write_json(temporary / "rgunit.json", {**shown, "serving_default": None})
     return final
-
-
-def _tflite(saved_model: pathlib.Path, names: list[str], searches: bool) -> bytes:
-    """All signatures; a search for neighbours takes lists of tensors, which are TensorFlow's ops (`flex`) in TFLite."""
-    converter = tf.lite.TFLiteConverter.from_saved_model(str(saved_model), signature_keys=names)
-    if searches:
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS]
-        converter._experimental_lower_tensor_list_ops = False
-    return converter.convert()
 
 
 def _write_onnx(saved_model: pathlib.Path, names: list[str], folder: pathlib.Path) -> None:
