@@ -2,7 +2,7 @@
 
 Source: CelebA's layout under --config.data.root, with --config.data.attributes and --config.data.groups; aligned faces,
 since D judges an attribute's value by the whole picture.
-Cost: 65 minutes for the first stage on one core that others used too (AVX-512); on two, about half.
+Cost: 95 minutes with exports, evaluation and report on one core that others used too (AVX-512).
 Command: bin/train --stage=guided --config=configs/faces.py --config.data.root=faces
 
 What it gives, and what was tried: rgunit_tf/experiments/README.md, "Photographs".

@@ -60,14 +60,21 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def shown(root):
-    """The commands of README and of serving/README on the default run, but those that do not end by themselves."""
+    """The commands of README and of serving/README on the default run, each once.
+
+    Left out: what does not end by itself, and other formats than a SavedModel, for which `serving/test_convert.py` is.
+    """
     found = [
         command
         for name in ("README.md", "rgunit_tf/serving/README.md")
         for command in documents.Document(root / name).commands
-        if command[0] != "demo" and not any(word.startswith("--config=") for word in command)
+        if command[0] != "demo" and not any(word.startswith(("--config=", "--format=")) for word in command)
     ]
-    return [command for command in found if command[0] == "train" or "runs/avatars" in " ".join(command)]
+    return [
+        command
+        for command in dict.fromkeys(map(tuple, found))
+        if command[0] == "train" or "runs/avatars" in " ".join(command)
+    ]
 
 
 def call(command):
