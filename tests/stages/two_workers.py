@@ -58,7 +58,7 @@ def main(folder: str, data: str, steps: int, last: str, optimizer: str) -> None:
     config.guided.neighbors = 2
     every = 1 if optimizer == "record" else 2
     config.train.update(log_every=every, checkpoint_every=every, keep_checkpoints=99, sample_every=4, tensorboard=False)
-    optimization.make_optimizer = lambda settings, average: OPTIMIZERS[optimizer](
+    optimization.make_optimizer = lambda settings, average, rate=1.0: OPTIMIZERS[optimizer](
         0.02, average=average and optimizer == "sgd", ema_momentum=0.9
     )
     training.configure(config)
