@@ -309,15 +309,6 @@ def _check_values(config: ml_collections.ConfigDict) -> None:
         )
 
 
-def _check_halves(config: ml_collections.ConfigDict) -> None:
-    for stage in ("translation", "guided"):
-        if config.loss.halves and config[stage].batch_size % 2:
-            raise UserError(
-                f"config.{stage}.batch_size={config[stage].batch_size} cannot be halved, as config.loss.halves asks; "
-                "give an even number"
-            )
-
-
 def _check_negatives(config: ml_collections.ConfigDict) -> None:
     negatives = tuple(config.retrieval.negatives)
     if not negatives or any(name not in NEGATIVES for name in negatives):
@@ -351,7 +342,6 @@ def _check_schema(config: ml_collections.ConfigDict) -> None:
 _CONTRADICTIONS: tuple[Callable[[ml_collections.ConfigDict], None], ...] = (
     _check_image_size,
     _check_values,
-    _check_halves,
     _check_negatives,
     _check_schema,
 )

@@ -36,9 +36,7 @@ TERMS = (
 VALUE_TERMS = ("values_g", "values_d")
 """Of a discriminator that judges each attribute's value, too."""
 
-CHANGE_TERMS = ("change",)
-"""Where `loss.change` weighs it."""
-
+CHANGE_TERMS = ("change",)  # where `loss.change` weighs it
 STEP_TERMS = ("generator_gradient_norm", "discriminator_gradient_norm", "learning_rate")
 
 
@@ -169,7 +167,7 @@ class TranslationModel(Translator):
         own_style = mean + tf.exp(0.5 * log_variance) * noise.normal(self.prior.style_dim)
         target_style = self.prior.sample(batch["target"], noise.normal(self.prior.style_dim))
 
-        still, moving = self._shares
+        still, moving = self._shares(images)
         fused = self.guide(_twice(content), tf.concat([own_style, target_style], 0), _twice(ids), noise)
         fused_own, fused_target = tf.split(fused, 2)
         decoded, masks = self.decode(
@@ -207,10 +205,11 @@ class TranslationModel(Translator):
             on_real_gradient=on_real_gradient,
         )
 
-    @property
-    def _shares(self) -> tuple[slice, slice]:
-        """Of a batch: which images are reconstructed, and which go there and back; all, or one half each."""
-        return (slice(0, None, 2), slice(1, None, 2)) if self.loss_settings.halves else (slice(None), slice(None))
+    def _shares(self, images: tf.Tensor) -> tuple[slice, slice]:
+        """Of a batch: which images are reconstructed, and which go there and back; all, or a half each (of one: it)."""
+        if not self.loss_settings.halves:
+            return slice(None), slice(None)
+        return slice(0, None, 2), slice(tf.minimum(1, tf.shape(images)[0] - 1), None, 2)
 
     def _on_real(
         self, projected: Sequence[tf.Tensor], noise: StepNoise
@@ -254,7 +253,7 @@ class TranslationModel(Translator):
         The gradient penalty, which is not the paper's, comes with the weights of its two parts.
         """
         weights, categorical, hinge = self.loss_settings, self.schema.categorical, self.loss_settings.hinge
-        still, moving = self._shares
+        still, moving = self._shares(batch["image"])
         terms = {
             "adversarial_g": losses.generator_adversarial(passes.on_translated, hinge),
             "adversarial_d": losses.discriminator_adversarial(passes.on_real, passes.on_translated, hinge),

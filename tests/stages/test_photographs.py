@@ -96,6 +96,18 @@ def test_half_of_a_batch_is_reconstructed_and_half_goes_there_and_back(make_tran
     assert {name: float(terms[name]) for name in expected} == pytest.approx(expected, rel=1e-4)
 
 
+def test_an_image_alone_in_its_batch_is_both_halves(make_translation, make_batch):
+    whole, half = make_translation(loss=LOSS_OF_PICTURES), make_translation(loss={**LOSS_OF_PICTURES, "halves": True})
+    for mine, theirs in zip(half.networks.values(), whole.networks.values(), strict=True):
+        mine.set_weights(theirs.get_weights())
+    batch = make_batch(1)
+    source = [StepNoise(0, tf.constant(0, tf.int64), tf.constant(1)) for _ in range(2)]
+    expected, found = (model.batch_terms(batch, each) for model, each in zip((whole, half), source, strict=True))
+    assert {name: float(value) for name, value in found.items()} == pytest.approx(
+        {name: float(value) for name, value in expected.items()}, rel=1e-5
+    )
+
+
 def test_what_a_translation_changes_may_cost(make_translation, make_batch):
     free, costly = make_translation(loss=LOSS_OF_PICTURES), make_translation(loss={**LOSS_OF_PICTURES, "change": 3.0})
     batch = make_batch()
