@@ -19,6 +19,15 @@ from rgunit_tf.setting import Setting
 STAGES = ("translation", "retrieval", "guided")
 """In the order in which they are trained; each needs the ones before it."""
 
+FUSIONS = ("equation9", "attention")
+"""Networks of `models/` that `guided.fusion` may name."""
+
+STYLES = ("prior", "neighbors")
+"""What `guided.style` may name."""
+
+CONTENT_TARGETS = ("input", "fused")
+"""What `guided.content_target` may name."""
+
 NEGATIVES = ("easy", "medium", "hard_style", "hard_domain", "random", "hard_content")
 """Kinds of negatives that `retrieval.negatives` may name; `retrieval/triplets.py` says what they are."""
 
@@ -205,6 +214,22 @@ SETTINGS: dict[str, dict[str, Setting]] = {
         "mode": Setting(
             "retrieved", "neighbours: the nearest ones, or random ones (paper Table 2)", choices=("retrieved", "random")
         ),
+        "fusion": Setting(
+            "equation9",
+            "how contents are fused: place by place as in Eq. 9, or each position attends to all of all neighbours",
+            choices=FUSIONS,
+        ),
+        "content_target": Setting(
+            "input",
+            "what Eq. 2 holds the content of the translated image to: that of the input, or the fused one",
+            choices=CONTENT_TARGETS,
+        ),
+        "style": Setting(
+            "prior",
+            "styles that are translated to: those asked for, or of the images retrieved for them the nearest style "
+            "(with mode `random`: of random images of the domain)",
+            choices=STYLES,
+        ),
     },
     "train": {
         "seed": Setting(0, "seed of the weights and of all noise", low=0),
@@ -317,6 +342,17 @@ def _check_negatives(config: ml_collections.ConfigDict) -> None:
         raise UserError(f"config.retrieval.negatives={negatives} must name each kind once")
 
 
+def _check_guidance(config: ml_collections.ConfigDict) -> None:
+    guided = config.guided
+    if guided.initial_share and guided.fusion != "equation9":
+        raise UserError(
+            f"config.guided.initial_share={guided.initial_share} is of --config.guided.fusion=equation9 alone; leave "
+            "it at 0"
+        )
+    if guided.style == "neighbors" and not guided.neighbors:
+        raise UserError("config.guided.style=neighbors needs some; give --config.guided.neighbors=3, or style=prior")
+
+
 def _check_schema(config: ml_collections.ConfigDict) -> None:
     from rgunit_tf.domains import AttributeSchema
 
@@ -343,6 +379,7 @@ _CONTRADICTIONS: tuple[Callable[[ml_collections.ConfigDict], None], ...] = (
     _check_image_size,
     _check_values,
     _check_negatives,
+    _check_guidance,
     _check_schema,
 )
 

@@ -44,8 +44,9 @@ class Misguided:
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """As the model's own."""
         content = self._model.content_encoder(images)
+        styles = self._model.target_styles(content, styles, ids, None)
         contents = self._model.contents_of(self._model.neighbor_rows(content, styles, ids))
-        return self._model.decode(self._model.fusion(content, self._change(contents)), styles, images)
+        return self._model.decode(self._model.fusion(content, self._change(contents), styles), styles, images)
 
 
 def evaluate_guidance(
@@ -100,10 +101,10 @@ def _neighbor_share(model: GuidedModel, dataset: Dataset, seed: int, images: int
     @tf.function(reduce_retracing=True, autograph=False)
     def share(pictures: tf.Tensor, labels: tf.Tensor, noise: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
         content = model.content_encoder(pictures)
-        rows = model.neighbor_rows(content, model.prior.sample(labels, noise), ids)
-        contents = model.contents_of(rows)
-        without = model.fusion(content, tf.zeros_like(contents))
-        added = tf.reduce_mean(tf.abs(model.fusion(content, contents) - without), (1, 2, 3))
+        styles = model.prior.sample(labels, noise)
+        contents = model.contents_of(model.neighbor_rows(content, styles, ids))
+        without = model.fusion(content, tf.zeros_like(contents), styles)
+        added = tf.reduce_mean(tf.abs(model.fusion(content, contents, styles) - without), (1, 2, 3))
         return added / (added + tf.reduce_mean(tf.abs(without), (1, 2, 3)))
 
     generator, shares = np.random.default_rng([seed, 2]), []

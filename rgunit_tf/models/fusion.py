@@ -31,8 +31,12 @@ class Fusion(tf.keras.Model):
         self.neighbors = Convolution(channels, 3, kernel_initializer=_mean_of_neighbors)
         self.outer = Convolution(channels, 1, kernel_initializer=tf.keras.initializers.Constant(mixture))
 
-    def call(self, content: tf.Tensor, neighbors: tf.Tensor) -> tf.Tensor:
-        """Content float [B, h, w, C], neighbours' content [B, r, h, w, C] (the nearest first) -> [B, h, w, C]."""
+    def call(self, content: tf.Tensor, neighbors: tf.Tensor, styles: tf.Tensor | None = None) -> tf.Tensor:
+        """Content float [B, h, w, C], neighbours' content [B, r, h, w, C] (the nearest first) -> [B, h, w, C].
+
+        `styles` [B, S], those that are asked for, are what other fusions look at.
+        """
+        del styles
         count = neighbors.shape[1]
         height, width = content.shape[1], content.shape[2]
         stacked = tf.transpose(neighbors, (0, 2, 3, 1, 4))

@@ -43,6 +43,21 @@ def random_rows(size: int, seeds: tf.Tensor, k: int, exclude_rows: tf.Tensor | N
     return tf.stack(drawn, axis=1)
 
 
+def random_places(counts: tf.Tensor, seeds: tf.Tensor, k: int) -> tf.Tensor:
+    """Draws k numbers below each of a batch of counts, every one alike likely and independent of the others.
+
+    Args:
+      counts: int32 [B], at least 1.
+      seeds: integer [B, 2].
+      k: numbers a count.
+
+    Returns:
+      int32 [B, k].
+    """
+    seeds = tf.cast(seeds, tf.int64)
+    return tf.stack([_scaled(_bits(seeds, place), counts) for place in range(k)], axis=1)
+
+
 def _bits(seeds: tf.Tensor, place: int) -> tf.Tensor:
     """31 random bits for each seed: seeds int64 [B, 2] -> int64 [B].
 

@@ -75,8 +75,8 @@ def guided(workdir: Workdir, gallery: Gallery | None, **settings: Any) -> Guided
       **settings: for `GuidedModel`.
     """
     retrieval = load(workdir, "retrieval")
-    known = contents.read(workdir) if settings["neighbors"] else None
-    return GuidedModel(retrieval.translation, retrieval, gallery, contents=known, **settings)
+    known = {kind: contents.read(workdir, kind) for kind in ("contents", "styles") if settings["neighbors"]}
+    return GuidedModel(retrieval.translation, retrieval, gallery, **known, **settings)
 
 
 def load_gallery(workdir: Workdir) -> Gallery:

@@ -90,6 +90,6 @@ def _take_fusion(model: Any, origin: Workdir) -> None:
     except UNREADABLE as error:
         raise UserError(
             f"--init_from={origin.path}: the fusion of its guided stage does not fit ({first_line(error)}); give the "
-            "same guided.neighbors and model.width"
+            "same guided.neighbors, guided.fusion and model.width"
         ) from error
     logging.info("guided: starts from the fusion of %s", origin.path)

@@ -18,6 +18,7 @@ from rgunit_tf.retrieval.gallery import Gallery
 from rgunit_tf.runs import architecture, contents, finished, fitting, initial
 from rgunit_tf.runs.workdir import Workdir
 from rgunit_tf.stages import precision
+from rgunit_tf.stages.guided import GuidedModel
 from rgunit_tf.stages.retrieval import RetrievalModel
 from rgunit_tf.stages.translation import TranslationModel
 
@@ -107,10 +108,9 @@ def _build(workdir: Workdir, name: str, dataset: Dataset, gallery: Gallery | Non
         chosen = {key: config.retrieval[key] for key in RetrievalModel.ARCHITECTURE}
         model = RetrievalModel(finished.load(workdir, "translation"), config.train.seed, **chosen)
     else:
-        chosen = ("neighbors", "mode", "content_cache_mb", "content_cache_dtype", "initial_share")
-        model = finished.guided(workdir, gallery, **{key: config.guided[key] for key in chosen})
+        model = finished.guided(workdir, gallery, **{key: config.guided[key] for key in GuidedModel.SETTINGS})
         if model.neighbors and cluster.is_chief():
-            contents.write(workdir, model.contents_of)
+            contents.write(workdir, model.contents_of, model.styles_of)
     if workdir.origin and not workdir.stage_has_begun(name):
         # Before the optimisers, which keep averages of the weights, are made.
         initial.start_from(model, Workdir(workdir.origin))

@@ -175,15 +175,25 @@ class StageGraph:
         return self._content(images), *self.translation.style_encoder(images)
 
     def _translated(self, images: tf.Tensor, styles: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        content = self._guided(self._content(images), styles)
+        content = self._content(images)
+        styles = self._target_styles(content, styles)
+        content = self._guided(content, styles)
         translated, masks = self.model.decode(content, styles, images)
         return pixels.to_uint8(translated), masks
+
+    def _target_styles(self, content: tf.Tensor, styles: tf.Tensor) -> tf.Tensor:
+        """Styles of retrieved images for those asked for, where the model translates to such."""
+        if self.model.styles_of is None:
+            return styles
+        if self.model.mode == "random":
+            return self.model.target_styles(content, styles, None, None)
+        return self.model.styles_of.nearest(styles, self.neighbor_rows(content, styles))
 
     def _guided(self, content: tf.Tensor, styles: tf.Tensor) -> tf.Tensor:
         """Eq. 9 with neighbours from the exported gallery, whose index may differ from the model's."""
         if not self.model.neighbors:
             return content
-        return self.model.fusion(content, self._contents_of(self.neighbor_rows(content, styles)))
+        return self.model.fusion(content, self._contents_of(self.neighbor_rows(content, styles)), styles)
 
     def neighbor_rows(self, content: tf.Tensor, styles: tf.Tensor) -> tf.Tensor:
         """Gallery rows that guide the translation of content [B, h, w, C] to styles [B, S]; int32 [B, r]."""

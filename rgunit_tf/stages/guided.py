@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from rgunit_tf.config import CONTENT_TARGETS, FUSIONS, STYLES
 from rgunit_tf.errors import UserError
+from rgunit_tf.models.attention_fusion import AttentionFusion
 from rgunit_tf.models.fusion import Fusion
 from rgunit_tf.retrieval.contents import Contents
 from rgunit_tf.retrieval.gallery import Gallery
+from rgunit_tf.stages.neighbor_styles import NeighborStyles
 from rgunit_tf.stages.noise import StepNoise
 from rgunit_tf.stages.retrieval import RetrievalModel
 from rgunit_tf.stages.translation import TranslationModel
@@ -36,12 +39,24 @@ class GuidedModel(TranslationModel):
       initial_share: the neighbours' share in the fused content before training; beyond 0 the model does not start as
         the translation model, and learns to use what it is given.
       contents: those of the gallery's first rows, [M, h, w, C], where they are known; else they are computed.
+      fusion: `equation9`, or `attention` for neighbours that are not aligned with the input.
+      content_target: what Eq. 2 holds the content of the translated image to: that of the `input`, or the `fused` one,
+        which is no variable of that loss.
+      style: `prior` translates to the styles asked for; `neighbors` to that of a retrieved image of their domain, see
+        `NeighborStyles` (with mode `random`, of a random image of their domain).
+      styles: those of all rows of the gallery, [N, S], where they are known; else they are computed.
 
     Raises:
-      UserError: more neighbours than the gallery has besides an image itself, or an unknown mode or dtype.
+      UserError: more neighbours than the gallery has besides an image itself, an unknown mode, fusion, target, style or
+        dtype, an `initial_share` of a fusion that has none, or styles of no neighbours.
     """
 
     keras_format = False
+    SETTINGS = (
+        *("neighbors", "mode", "fusion", "content_target", "style"),
+        *("content_cache_mb", "content_cache_dtype", "initial_share"),
+    )
+    """The settings of `config.SETTINGS["guided"]` that it is built by."""
 
     def __init__(
         self,
@@ -54,9 +69,17 @@ class GuidedModel(TranslationModel):
         content_cache_dtype: str = "float32",
         initial_share: float = 0.0,
         contents: np.ndarray | None = None,
+        fusion: str = "equation9",
+        content_target: str = "input",
+        style: str = "prior",
+        styles: np.ndarray | None = None,
     ):
-        if mode not in MODES:
-            raise UserError(f"mode={mode!r}; known: {', '.join(MODES)}")
+        _check_choices(mode=(mode, MODES), fusion=(fusion, FUSIONS), style=(style, STYLES))
+        _check_choices(content_target=(content_target, CONTENT_TARGETS))
+        if style == "neighbors" and not neighbors:
+            raise UserError("style='neighbors' needs some; give neighbors, or style='prior'")
+        if initial_share and fusion != "equation9":
+            raise UserError(f"initial_share={initial_share}: a fusion by {fusion} has none; leave it at 0")
         if neighbors and gallery is None:
             raise UserError(f"neighbors={neighbors} needs a gallery")
         if neighbors and neighbors >= gallery.size:
@@ -80,16 +103,20 @@ class GuidedModel(TranslationModel):
         for mine, theirs in zip(self._copied_parts(self), self._copied_parts(translation), strict=True):
             mine.set_weights(theirs.get_weights())
         self.content_encoder.trainable = self.style_encoder.trainable = False
-        self.fusion = Fusion(self.content_encoder.channels, initial_share)
+        channels = self.content_encoder.channels
+        self.fusion = Fusion(channels, initial_share) if fusion == "equation9" else AttentionFusion(channels)
+        self.guidance = {"fusion": fusion, "content_target": content_target, "style": style}
         self.content_cache = {"content_cache_mb": content_cache_mb, "content_cache_dtype": content_cache_dtype}
         if neighbors:
             side = self.image_size // self.content_encoder.stride
             shape = (side, side, self.fusion.channels)
             content = tf.zeros((1, *shape))
-            self.fusion(content, tf.stack([content] * neighbors, 1))
+            self.fusion(content, tf.stack([content] * neighbors, 1), tf.zeros((1, self.prior.style_dim)))
             self.contents_of = Contents(
                 gallery, self.content_encoder, shape, content_cache_mb, content_cache_dtype, contents
             )
+        if style == "neighbors":
+            self.styles_of = NeighborStyles(gallery, self.style_encoder, self.schema, styles)
 
     def compile(self, *args: Any, jit_compile: bool | None = None, **kwargs: Any) -> None:
         """As `TranslationModel.compile`.
@@ -129,7 +156,23 @@ class GuidedModel(TranslationModel):
         if not self.neighbors:
             return content
         rows = self.neighbor_rows(content, styles, ids, noise)
-        return self.fusion(content, self.contents_of(rows))
+        return self.fusion(content, self.contents_of(rows), styles)
+
+    def target_styles(
+        self, content: tf.Tensor, styles: tf.Tensor, ids: tf.Tensor | None, noise: StepNoise | None
+    ) -> tf.Tensor:
+        """The styles that G draws for those asked for [B, S]: these, or those of real images; see `NeighborStyles`."""
+        if self.styles_of is None:
+            return styles
+        if self.mode == "retrieved":
+            return self.styles_of.nearest(styles, self.neighbor_rows(content, styles, ids))
+        exclude = None if ids is None else self.gallery.rows_of(ids)
+        rows = self.styles_of.random_rows(styles, self._seeds(content, noise), self.neighbors)
+        return self.styles_of.nearest(styles, rows, exclude)
+
+    def content_target(self, content: tf.Tensor, fused: tf.Tensor) -> tf.Tensor:
+        """What Eq. 2 holds the content of the translated images to, as `content_target` of the constructor says."""
+        return tf.stop_gradient(fused) if self.guidance["content_target"] == "fused" else content
 
     def neighbor_rows(
         self, content: tf.Tensor, styles: tf.Tensor, ids: tf.Tensor | None, noise: StepNoise | None = None
@@ -144,16 +187,27 @@ class GuidedModel(TranslationModel):
         """
         exclude = None if ids is None else self.gallery.rows_of(ids)
         if self.mode == "random":
-            count = tf.shape(content)[0]
-            noise = noise or StepNoise(self.seed, tf.zeros((), tf.int64), count)
-            return self.gallery.random_rows(noise.seeds(count), self.neighbors, exclude)
+            return self.gallery.random_rows(self._seeds(content, noise), self.neighbors, exclude)
         queries = tf.stop_gradient(self.retrieval.embed(content, styles))
         return self.gallery.search_rows(queries, self.neighbors, exclude)[1]
 
+    def _seeds(self, content: tf.Tensor, noise: StepNoise | None) -> tf.Tensor:
+        """A seed an image, of the step's noise or, where there is none, always the same."""
+        count = tf.shape(content)[0]
+        return (noise or StepNoise(self.seed, tf.zeros((), tf.int64), count)).seeds(count)
+
     def neighbors_for(self, images: tf.Tensor, styles: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
         """Gallery rows that guide the translation of images [B, H, W, 3] in [-1, 1] to styles [B, S]; int32 [B, r]."""
-        return self.neighbor_rows(self.content_encoder(images), styles, ids)
+        content = self.content_encoder(images)
+        return self.neighbor_rows(content, self.target_styles(content, styles, ids, None), ids)
 
     def get_config(self) -> dict[str, Any]:
         """Settings of this stage; the models and the gallery it is built from are saved on their own."""
-        return {"neighbors": self.neighbors, "mode": self.mode, **self.content_cache}
+        return {"neighbors": self.neighbors, "mode": self.mode, **self.guidance, **self.content_cache}
+
+
+def _check_choices(**choices: tuple[str, tuple[str, ...]]) -> None:
+    """Raises a `UserError` for the first of the named values that is none of those it may be."""
+    for name, (value, known) in choices.items():
+        if value not in known:
+            raise UserError(f"{name}={value!r}; known: {', '.join(known)}")

@@ -32,6 +32,7 @@ class Stage(tf.keras.Model):
       retrieval: the retrieval model it holds, or itself; None in the first stage.
       gallery: the images that guide its translations; None where none do.
       contents_of: contents of gallery rows, int32 [B, r] -> float [B, r, h, w, C]; None where none guide.
+      styles_of: styles of gallery rows, where those of retrieved images are translated to; None: those asked for are.
       neighbors: r of Eq. 9, how many images guide a translation.
       mode: how they are chosen, `retrieved` or `random`; None where none are.
     """
@@ -40,6 +41,7 @@ class Stage(tf.keras.Model):
     retrieval: Any = None
     gallery: Any = None
     contents_of: Any = None
+    styles_of: Any = None
     neighbors = 0
     mode: str | None = None
     loss_settings: Any = None

@@ -165,7 +165,8 @@ class TranslationModel(Translator):
         content = self.content_encoder(images)
         mean, log_variance = self.style_encoder(images)
         own_style = mean + tf.exp(0.5 * log_variance) * noise.normal(self.prior.style_dim)
-        target_style = self.prior.sample(batch["target"], noise.normal(self.prior.style_dim))
+        asked_style = self.prior.sample(batch["target"], noise.normal(self.prior.style_dim))
+        target_style = self.target_styles(content, asked_style, ids, noise)
 
         still, moving = self._shares(images)
         fused = self.guide(_twice(content), tf.concat([own_style, target_style], 0), _twice(ids), noise)
@@ -189,7 +190,7 @@ class TranslationModel(Translator):
         on_real, on_real_gradient = self._on_real(self.discriminator.project(shown), noise)
         on_translated = self.discriminator.judge(self.discriminator.project(shown_translated))
         return Passes(
-            content=content[moving],
+            content=self.content_target(content, fused_target)[moving],
             own_style=own_style[still],
             target_style=target_style,
             kl=self.prior.kl(mean, log_variance, batch["label"]),

@@ -78,6 +78,18 @@ class Translator(Stage):
         del styles, ids, noise
         return content
 
+    def target_styles(
+        self, content: tf.Tensor, styles: tf.Tensor, ids: tf.Tensor | None, noise: StepNoise | None
+    ) -> tf.Tensor:
+        """The styles that G draws for those asked for [B, S]: here themselves; arguments as for `guide`."""
+        del content, ids, noise
+        return styles
+
+    def content_target(self, content: tf.Tensor, fused: tf.Tensor) -> tf.Tensor:
+        """What Eq. 2 holds the content of the translated images to: Ec(x) [B, h, w, C], not what G decodes."""
+        del fused
+        return content
+
     def decode(self, content: tf.Tensor, styles: tf.Tensor, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Decodes and lays the result over `images` by the attention mask.
 
@@ -124,7 +136,9 @@ class Translator(Stage):
         """
         if ids is None:
             ids = tf.fill(tf.shape(images)[:1], "")
-        return self.decode(self.guide(self.content_encoder(images), styles, ids, None), styles, images)
+        content = self.content_encoder(images)
+        styles = self.target_styles(content, styles, ids, None)
+        return self.decode(self.guide(content, styles, ids, None), styles, images)
 
     def call(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
         """{`image` [B, H, W, 3], `style` [B, S]} -> translated images [B, H, W, 3]."""

@@ -26,13 +26,16 @@ def guided(fake_model):
             self._images = images
             return images
 
+        def target_styles(self, content, styles, ids, noise):
+            return styles
+
         def neighbor_rows(self, content, styles, ids):
             return super().translate_with_style(content, styles, ids)[0]
 
         def contents_of(self, rows):
             return rows[:, None]
 
-        def fusion(self, content, contents):
+        def fusion(self, content, contents, styles):
             return (1.0 - self.weight) * content + self.weight * contents[:, 0]
 
         def decode(self, content, styles, images):

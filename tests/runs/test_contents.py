@@ -6,6 +6,7 @@ import pytest
 from rgunit_tf import GuidedModel, default_config
 from rgunit_tf.runs import contents, finished
 from rgunit_tf.runs.workdir import Workdir
+from rgunit_tf.stages import neighbor_styles
 
 
 @pytest.fixture
@@ -26,6 +27,19 @@ def test_what_is_held_comes_back(workdir, stages):
     stored = contents.read(workdir)
     assert isinstance(stored, np.memmap)
     np.testing.assert_array_equal(stored, stages.guided.contents_of.held)
+
+
+def test_styles_come_back_where_neighbours_give_them(workdir, stages, monkeypatch):
+    model = stages.styled
+    contents.write(workdir, stages.guided.contents_of, stages.guided.styles_of)
+    assert contents.read(workdir, "styles") is None
+    contents.write(workdir, model.contents_of, model.styles_of)
+    np.testing.assert_array_equal(contents.read(workdir, "styles"), model.styles_of.held)
+    model.compile()
+    finished.save(model, workdir.stage("guided") / "final", {})
+    monkeypatch.setattr(neighbor_styles, "_computed", lambda *arguments: pytest.fail("computed again"))
+    again = finished.load(workdir, "guided")
+    np.testing.assert_array_equal(again.styles_of.held, model.styles_of.held)
 
 
 def test_fewer_do_not_take_the_place_of_more(workdir, stages):

@@ -4,11 +4,19 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from rgunit_tf.config import CONTENT_TARGETS, FUSIONS
 from rgunit_tf.errors import UserError
 from rgunit_tf.retrieval import Gallery
 from rgunit_tf.retrieval.contents import Contents
 from rgunit_tf.stages.guided import GuidedModel
 from rgunit_tf.stages.noise import StepNoise
+
+GUIDANCE = (
+    {},
+    {"fusion": "attention", "content_target": "fused"},
+    {"style": "neighbors"},
+    {"style": "neighbors", "mode": "random"},
+)
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +45,15 @@ def styles(translation, make_batch):
     return translation.prior.sample(make_batch()["target"], noise)
 
 
+def let_neighbours_in(model):
+    """Moves what starts without the neighbours, so that they matter."""
+    if model.guidance["fusion"] == "attention":
+        model.fusion.projection.kernel.assign_add(tf.fill(model.fusion.projection.kernel.shape, 0.1))
+    else:
+        kernel = model.fusion.outer.kernel
+        kernel.assign_add(tf.concat([tf.zeros((1, 1, 16, 16)), tf.fill((1, 1, 16, 16), 0.1)], 2))
+
+
 def noise(step=0, batch=4):
     return StepNoise(0, tf.constant(step, tf.int64), tf.constant(batch))
 
@@ -48,9 +65,10 @@ def test_the_noise_is_what_the_translation_stage_ended_with(make_guided):
         assert float(model.noise_share()) == pytest.approx(0.2)
 
 
+@pytest.mark.parametrize("fusion", FUSIONS)
 @pytest.mark.parametrize(("neighbors", "mode"), [(0, "retrieved"), (1, "retrieved"), (3, "random"), (11, "retrieved")])
-def test_starts_as_the_translation_model(make_guided, translation, make_batch, styles, neighbors, mode):
-    model = make_guided(neighbors, mode=mode)
+def test_starts_as_the_translation_model(make_guided, translation, make_batch, styles, neighbors, mode, fusion):
+    model = make_guided(neighbors, mode=mode, fusion=fusion)
     batch = make_batch()
     mine = model.translate_with_style(batch["image"], styles, batch["id"])
     theirs = translation.translate_with_style(batch["image"], styles)
@@ -69,6 +87,64 @@ def test_may_start_as_a_mixture_with_what_is_retrieved(make_guided, make_batch, 
     np.testing.assert_allclose(model.guide(content, styles, batch["id"], None), mixture, atol=1e-5)
 
 
+def test_attention_starts_as_the_translation_model_to_the_bit(make_guided, translation, make_batch, styles):
+    model, batch = make_guided(fusion="attention"), make_batch()
+    mine, theirs = (each.forward(batch, noise()) for each in (model, translation))
+    for left, right in zip(tf.nest.flatten(mine), tf.nest.flatten(theirs), strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+def test_attention_finds_what_is_elsewhere(make_guided, make_batch, styles):
+    """Neighbours whose positions are shuffled are the same to it but for where they are; to Eq. 9 they are others."""
+    batch, moved = make_batch(), {}
+    for fusion in FUSIONS:
+        model = make_guided(fusion=fusion)
+        let_neighbours_in(model)
+        if fusion == "attention":
+            # It asks for nothing in particular, nor for a place.
+            model.fusion.queries.kernel.assign(tf.zeros_like(model.fusion.queries.kernel))
+        content = model.content_encoder(batch["image"])
+        neighbors = model.contents_of(model.neighbor_rows(content, styles, batch["id"]))
+        turned = tf.reverse(neighbors, [2, 3])
+        fused = [model.fusion(content, each, styles) for each in (neighbors, turned)]
+        moved[fusion] = float(tf.reduce_max(tf.abs(fused[0] - fused[1])))
+    assert moved["attention"] < 1e-5 < 1e-2 < moved["equation9"]
+
+
+def test_what_attention_looks_for_depends_on_content_and_style(make_guided, make_batch, styles):
+    model, batch = make_guided(fusion="attention"), make_batch()
+    let_neighbours_in(model)
+    content = model.content_encoder(batch["image"])
+    neighbors = model.contents_of(model.neighbor_rows(content, styles, batch["id"]))
+
+    def found(content, styles):
+        return model.fusion(content, neighbors, styles) - content
+
+    plain = found(content, styles)
+    for other in (found(content, -styles), found(tf.roll(content, 1, 0), styles)):
+        assert float(tf.reduce_max(tf.abs(other - plain))) > 1e-3
+    assert not np.any(model.fusion(content, tf.zeros_like(neighbors), styles) - content)
+
+
+def test_eq_2_may_hold_to_the_fused_content(make_guided, make_batch):
+    passes, gradients, batch = {}, {}, make_batch()
+    for target in CONTENT_TARGETS:
+        model = make_guided(initial_share=0.25, content_target=target)
+        with tf.GradientTape() as tape:
+            passes[target] = model.forward(batch, noise())
+            held = tf.reduce_sum(passes[target].content)
+        gradients[target] = tape.gradient(held, model.trained_variables)
+        assert all(gradient is None for gradient in gradients[target]), "what is aimed at does not move towards it"
+    content = model.content_encoder(batch["image"])
+    np.testing.assert_allclose(passes["input"].content, content, atol=1e-5)
+    source = noise()
+    source.normal(10)
+    target_styles = model.prior.sample(batch["target"], source.normal(10))
+    fused = model.guide(content, target_styles, batch["id"], None)
+    np.testing.assert_allclose(passes["fused"].content, fused, atol=1e-4)
+    assert float(tf.reduce_max(tf.abs(fused - content))) > 0.1
+
+
 def test_its_weights_are_copies(make_guided, translation, make_batch):
     model = make_guided(0)
     before = translation.decoder.get_weights()
@@ -77,8 +153,9 @@ def test_its_weights_are_copies(make_guided, translation, make_batch):
         np.testing.assert_array_equal(left, right)
 
 
-def test_fit_trains_fusion_decoder_and_discriminator_alone(make_guided, retrieval, make_batch):
-    model = make_guided()
+@pytest.mark.parametrize("guidance", GUIDANCE)
+def test_fit_trains_fusion_decoder_and_discriminator_alone(make_guided, retrieval, make_batch, guidance):
+    model = make_guided(**guidance)
     parts = {**model.networks, "retrieval": retrieval.network}
     before = {name: part.get_weights() for name, part in parts.items()}
     gallery_before = model.gallery.embeddings.numpy()
@@ -93,9 +170,39 @@ def test_fit_trains_fusion_decoder_and_discriminator_alone(make_guided, retrieva
     np.testing.assert_array_equal(model.gallery.embeddings, gallery_before)
 
 
-def test_every_trained_kernel_has_a_gradient(make_guided, make_batch):
-    model = make_guided()
-    model.fusion.outer.kernel.assign_add(tf.fill(model.fusion.outer.kernel.shape, 0.01))
+@pytest.mark.parametrize("guidance", GUIDANCE)
+def test_training_goes_on_where_it_stopped(make_guided, make_batch, tmp_path, guidance):
+    model, batch = make_guided(**guidance), make_batch()
+    model.train_step(batch)
+    path = tf.train.Checkpoint(**model.training_state).write(str(tmp_path / "state"))
+    again = make_guided(**guidance)
+    tf.train.Checkpoint(**again.training_state).read(path).assert_consumed()
+    for each in (model, again):
+        each.term_means.reset_state()
+    terms = [each.train_step(batch) for each in (model, again)]
+    assert all(np.array_equal(terms[0][name], terms[1][name]) for name in terms[0])
+    for left, right in zip(model.trained_variables, again.trained_variables, strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+@pytest.mark.parametrize("guidance", GUIDANCE)
+def test_a_traced_step_is_the_plain_one(make_guided, make_batch, guidance):
+    batch, changes = make_batch(), []
+    for traced in (False, True):
+        model = make_guided(**guidance)
+        before = np.concatenate([np.ravel(variable) for variable in model.trained_variables])
+        for _ in range(2):
+            (tf.function(model.train_step) if traced else model.train_step)(batch)
+        after = np.concatenate([np.ravel(variable) for variable in model.trained_variables])
+        changes.append(after - before)
+    # AdamW makes much of rounding.
+    assert np.linalg.norm(changes[0] - changes[1]) < 5e-2 * np.linalg.norm(changes[0])
+
+
+@pytest.mark.parametrize("guidance", GUIDANCE)
+def test_every_trained_kernel_has_a_gradient(make_guided, make_batch, guidance):
+    model = make_guided(**guidance)
+    let_neighbours_in(model)
     batch = make_batch()
     with tf.GradientTape() as tape:
         loss = model.loss_terms(model.forward(batch, noise()), batch)["generator_loss"]
@@ -178,12 +285,12 @@ def test_random_neighbours_change_with_the_step_only(make_guided, make_batch, st
     assert set(np.unique(drawn)) == set(range(12))
 
 
-def test_guidance_reaches_the_picture(make_guided, make_batch, styles):
-    model = make_guided()
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_guidance_reaches_the_picture(make_guided, make_batch, styles, fusion):
+    model = make_guided(fusion=fusion)
     batch = make_batch()
     plain, _ = model.translate_with_style(batch["image"], styles, batch["id"])
-    kernel = model.fusion.outer.kernel
-    kernel.assign_add(tf.concat([tf.zeros((1, 1, 16, 16)), tf.fill((1, 1, 16, 16), 0.1)], 2))
+    let_neighbours_in(model)
     guided, _ = model.translate_with_style(batch["image"], styles, batch["id"])
     assert float(tf.reduce_max(tf.abs(guided - plain))) > 1e-3
 
@@ -241,6 +348,11 @@ def test_unlabelled_images_can_be_retrieved(translation, retrieval, make_batch, 
     [
         ({"neighbors": 12}, "neighbors=12 but the gallery holds 12 images; use fewer"),
         ({"mode": "nearest"}, "mode='nearest'; known: retrieved, random"),
+        ({"fusion": "sum"}, "fusion='sum'; known: equation9, attention"),
+        ({"style": "random"}, "style='random'; known: prior, neighbors"),
+        ({"style": "neighbors", "neighbors": 0}, "style='neighbors' needs some"),
+        ({"content_target": "style"}, "content_target='style'; known: input, fused"),
+        ({"fusion": "attention", "initial_share": 0.4}, "initial_share=0.4: a fusion by attention has none"),
     ],
 )
 def test_settings_that_cannot_be(translation, retrieval, gallery, arguments, message):
@@ -256,9 +368,11 @@ def test_neighbours_need_a_gallery_with_images(translation, retrieval, gallery):
         GuidedModel(translation, retrieval, bare, neighbors=1)
 
 
-def test_the_settings_of_the_contents_come_back(translation, retrieval, gallery):
-    model = GuidedModel(translation, retrieval, gallery, 2, content_cache_mb=0, content_cache_dtype="float16")
+def test_the_settings_come_back(translation, retrieval, gallery):
+    given = {"fusion": "attention", "content_target": "fused", "style": "neighbors"}
+    model = GuidedModel(translation, retrieval, gallery, 2, content_cache_mb=0, content_cache_dtype="float16", **given)
     again = GuidedModel(translation, retrieval, gallery, **model.get_config())
+    assert again.guidance == model.guidance == given
     assert (again.contents_of.budget_mb, again.contents_of.dtype, again.contents_of.count) == (0, "float16", 0)
 
 

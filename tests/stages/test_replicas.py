@@ -21,6 +21,8 @@ CASES = (
     pytest.param("photographs:sgd", marks=installed),
     "retrieval:sgd",
     "guided_retrieved:sgd",
+    "guided_attention:sgd",
+    "guided_styles:sgd",
     pytest.param("translation:adamw", marks=pytest.mark.soak),
     pytest.param("guided_random:sgd", marks=pytest.mark.soak),
 )

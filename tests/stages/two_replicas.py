@@ -45,6 +45,14 @@ PHOTOGRAPHS = (
 )
 
 
+GUIDANCE = {
+    "retrieved": {},
+    "random": {"mode": "random"},
+    "attention": {"fusion": "attention", "content_target": "fused"},
+    "styles": {"style": "neighbors"},
+}
+
+
 def batches() -> tf.data.Dataset:
     """Three global batches; the ids of the first are in the gallery."""
     labels = small.label_vectors(STEPS * BATCH)
@@ -76,7 +84,7 @@ def build(stage: str) -> Any:
         retrieval.compile({**OPTIMIZER, "negatives": STRATEGIES})
         return retrieval
     gallery = Gallery.build(retrieval, batches().take(2))
-    guided = GuidedModel(translation, retrieval, gallery, 2, stage.partition("_")[2] or "retrieved")
+    guided = GuidedModel(translation, retrieval, gallery, 2, **GUIDANCE[stage.partition("_")[2]])
     guided.compile(OPTIMIZER, {**LOSS, "halves": True})
     return guided
 
