@@ -49,6 +49,7 @@ def test_every_setting_has_a_meaning_and_a_default_it_accepts():
         ("loss", "real_values", 1.0, "give --config.model.judge_values=True"),
         ("guided", "neighbors", -1, "must be at least 0"),
         ("guided", "mode", "nearest", "must be one of retrieved, random"),
+        ("guided", "fusion", "sum", "must be one of equation9, attention"),
     ],
 )
 def test_wrong_values_are_named(config, group, name, value, message):
@@ -57,6 +58,22 @@ def test_wrong_values_are_named(config, group, name, value, message):
         settings.validate(config)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [
+        (
+            {"fusion": "attention", "initial_share": 0.4},
+            "initial_share=0.4 is of --config.guided.fusion=equation9 alone",
+        ),
+        ({"style": "neighbors", "neighbors": 0}, "style=neighbors needs some; give --config.guided.neighbors=3"),
+    ],
+)
+def test_guidance_that_contradicts_itself(config, chosen, message):
+    config.guided.update(chosen)
+    with pytest.raises(UserError, match=message):
+        settings.validate(config)
 
 
 def test_attributes_are_not_checked_where_folders_define_them(config):

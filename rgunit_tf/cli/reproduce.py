@@ -30,6 +30,13 @@ _FRACTIONS = flags.DEFINE_list(
 _COUNTS = flags.DEFINE_list(
     "neighbor_counts", ["1", "3", "10"], "numbers of retrieved images of Table 4", flag_values=FLAGS.values
 )
+_VARIANTS = flags.DEFINE_list(
+    "variants",
+    [],
+    "other ways to guide, as further rows of Tables 2 and 3, each beside its own random images: attention, "
+    "fused_content, neighbor_styles, mixed_start, or several joined by +",
+    flag_values=FLAGS.values,
+)
 _JOBS = flags.DEFINE_integer(
     "jobs", 1, "runs at a time, each on its share of the CPU's cores", lower_bound=1, flag_values=FLAGS.values
 )
@@ -46,13 +53,16 @@ def main(argv: list[str]) -> None:
     del argv
     percents = _whole_numbers("fractions", _FRACTIONS.value, 100)
     counts = _whole_numbers("neighbor_counts", _COUNTS.value, 1000)
+    from rgunit_tf.experiments.plan import guidance
     from rgunit_tf.experiments.reproduce import Reproduction, duration
     from rgunit_tf.experiments.tables import all_tables
     from rgunit_tf.runs.training import configure
 
     config = _CONFIG.value
     name = FLAGS.config_name()
-    tables = all_tables(percents, counts)
+    for variant in _VARIANTS.value:
+        guidance(variant)
+    tables = all_tables(percents, counts, _VARIANTS.value)
     asked = [tables[int(_TABLE.value)]] if _TABLE.value != "all" else list(tables.values())
     output = pathlib.Path(_OUTPUT.value or pathlib.Path("runs") / f"reproduce_{name}")
     configure(config)

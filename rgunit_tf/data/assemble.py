@@ -45,6 +45,7 @@ def assemble(records: Records, image_size: int, options: dict[str, Any]) -> Data
             None if content is None else content[rows],
             records.content_names if labelled else (),
             augmentation,
+            None if records.identities is None or not labelled else records.identities[rows],
         )
 
     def rows_of(*parts: int) -> np.ndarray:

@@ -1,6 +1,7 @@
 """CelebA's images and lists, as its authors, Kaggle, torchvision and CelebAMask-HQ lay them out.
 
 img_align_celeba/ list_attr_celeba.txt list_eval_partition.txt     beside each other; the partition may be missing
+                  identity_CelebA.txt                              beside the others or in Anno/; may be missing
 Img/img_align_celeba/ Anno/list_attr_celeba.txt Eval/...           as published; img_align_celeba_png/ too
 img_align_celeba/img_align_celeba/ list_attr_celeba.csv ...csv     Kaggle
 CelebA-HQ-img/ CelebAMask-HQ-attribute-anno.txt                    CelebAMask-HQ
@@ -19,7 +20,7 @@ from absl import logging
 
 from rgunit_tf.data import decoding
 from rgunit_tf.data import partition as partitions
-from rgunit_tf.data.celeba_lists import read_attributes, read_partition
+from rgunit_tf.data.celeba_lists import read_attributes, read_identities, read_partition
 from rgunit_tf.data.records import TRAIN, UNLABELED, FileReader, Records, share_of
 from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.errors import UserError
@@ -33,6 +34,7 @@ _BASES = ("", "celeba", "CelebA", "CelebAMask-HQ", "celeba-dataset")
 _IMAGES = (IMAGES, f"{IMAGES}/{IMAGES}", f"{IMAGES}_png", "CelebA-HQ-img")
 _ATTRIBUTES = (ATTRIBUTES, "list_attr_celeba.csv", "CelebAMask-HQ-attribute-anno.txt")
 _PARTITIONS = (PARTITION, "list_eval_partition.csv")
+_IDENTITIES = ("identity_CelebA.txt", "identity_CelebA.csv")
 
 
 def load_records(
@@ -79,6 +81,8 @@ def load_records(
     part = np.zeros(len(names), np.int8)
     if partition_file is not None:
         part = read_partition(partition_file, names, partial=skip)
+    people_file = _find(root, ("", "Anno"), _IDENTITIES)
+    people = None if people_file is None else read_identities(people_file, names, partial=skip)
     possible = _possible(schema, values[:, wanted])
     if not possible.any():
         raise UserError(f"{list_file}: every row breaks data.groups={schema.groups}; correct data.groups")
@@ -102,6 +106,7 @@ def load_records(
         crop,
         share_of(crop),
         left_out=tuple(left_out),
+        identities=people,
     )
 
 

@@ -1,4 +1,4 @@
-"""CelebA's lists, as their authors, Kaggle and others write them: attributes and partition, spaced or .csv."""
+"""CelebA's lists, as their authors, Kaggle and others write them: attributes, partition and people, spaced or .csv."""
 
 from __future__ import annotations
 
@@ -152,16 +152,41 @@ def read_partition(path: pathlib.Path, names: Sequence[str], partial: bool = Fal
     Raises:
       UserError: a malformed line, an image that is not in `names`, or one of `names` without a line.
     """
+    values = _values(path, names, partial, "[012]", "0, 1 or 2", "a random partition")
+    return values.astype(np.int8)
+
+
+def read_identities(path: pathlib.Path, names: Sequence[str], partial: bool = False) -> np.ndarray:
+    """Parses CelebA's list of people, an image and the number of its person a line, for `names`: int64 [N].
+
+    Arguments and errors are those of `read_partition`.
+    """
+    return _values(path, names, partial, "[0-9]{1,18}", "the number of a person", "images whose people are not known")
+
+
+def _values(
+    path: pathlib.Path, names: Sequence[str], partial: bool, pattern: str, expected: str, without: str
+) -> np.ndarray:
+    """The number beside each image, int64 [N], of a list with an image and a number a line.
+
+    Args:
+      path: of the list.
+      names: of the list of attributes.
+      partial: whether lines of other images are no mistake.
+      pattern: what a number may be.
+      expected: the same in words.
+      without: what there would be without the file.
+    """
     position = {name: row for row, name in enumerate(names)}
-    part = np.full(len(names), -1, np.int8)
+    values = np.full(len(names), -1, np.int64)
     lines = _lines(path)
     commas = _has_commas(path, next(line for line in lines if line.strip()))
     for number, line in enumerate(lines, 1):
         fields = _cells(line, commas)
         if not fields or (number == 1 and fields[0].lower() in _NAME_CELLS):
             continue
-        if len(fields) != 2 or fields[1] not in ("0", "1", "2"):
-            raise UserError(f"{path}:{number}: {short(line.strip())!r}; write an image name and 0, 1 or 2")
+        if len(fields) != 2 or not re.fullmatch(pattern, fields[1]):
+            raise UserError(f"{path}:{number}: {short(line.strip())!r}; write an image name and {expected}")
         row = position.get(fields[0])
         if row is None and partial:
             continue
@@ -169,10 +194,10 @@ def read_partition(path: pathlib.Path, names: Sequence[str], partial: bool = Fal
             raise UserError(
                 f"{path}:{number}: {printable(short(fields[0]))} is not in the list of attributes; remove the line"
             )
-        if part[row] >= 0:
+        if values[row] >= 0:
             raise UserError(f"{path}:{number}: {printable(fields[0])} occurs twice; remove one of the two")
-        part[row] = int(fields[1])
-    if (part < 0).any():
-        missing = names[int(np.argmin(part))]
-        raise UserError(f"{path}: no line for {printable(missing)}; add it, or delete the file for a random partition")
-    return part
+        values[row] = int(fields[1])
+    if (values < 0).any():
+        missing = names[int(np.argmin(values))]
+        raise UserError(f"{path}: no line for {printable(missing)}; add it, or delete the file for {without}")
+    return values

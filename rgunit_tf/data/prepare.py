@@ -3,7 +3,8 @@
 The output folder holds `<part>-00000-of-00004.tfrecord` files and `dataset.json`, the manifest with the checksum of
 each shard, which is written last: the data set is whole where it is present. A record is a tf.train.Example with
 `image` (the bytes of the original file, so that pixels and the choice of image_size stay those of the source), `id`,
-`row` (its place in the source, which decides the order of batches) and, where known, `label` and `content_label`.
+`row` (its place in the source, which decides the order of batches) and, where known, `label`, `content_label` and
+`identity`.
 
 The parts are train, validation, test, unlabeled (images of the training part without a label) and retrieval (the
 images of a folder that data.retrieval_source names; who reads names the output there). data.fraction is left to those
@@ -96,7 +97,7 @@ def _fingerprint(records: Records, retrieval: Reader | None) -> str:
     facts = [records.schema.to_dict(), records.content_names, records.crop, records.reader.key()]
     digest = hashlib.sha256(json.dumps([*facts, retrieval.key() if retrieval else None]).encode())
     digest.update(to_bytes("\0".join(records.ids.tolist())))
-    for array in (records.labels, records.partition, records.content_labels):
+    for array in (records.labels, records.partition, records.content_labels, records.identities):
         if array is not None:
             digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()[:32]
@@ -113,6 +114,8 @@ def _parts(records: Records, retrieval: Reader | None) -> Iterator[tuple[str, np
                 image["label"] = records.labels[row].tolist()
                 if records.content_labels is not None:
                     image["content_label"] = records.content_labels[row].tolist()
+                if records.identities is not None:
+                    image["identity"] = int(records.identities[row])
         if images:
             yield name, sizes[rows], images
     if retrieval is not None:

@@ -125,6 +125,7 @@ class Records:
         square. What is cut out of a picture of any size is `crop_share`.
       crop_share: side of the centre crop before resizing as a share of a picture's shorter side.
       left_out: what lies there and is not among the rows, a line each with the reason.
+      identities: the number of the person or thing on each image, int64 [N]; None where it is not known.
     """
 
     reader: Reader
@@ -137,3 +138,4 @@ class Records:
     crop: int = 0
     crop_share: float = 1.0
     left_out: tuple[str, ...] = ()
+    identities: np.ndarray | None = None

@@ -33,7 +33,7 @@ def write_shard(job: dict[str, Any]) -> dict[str, Any]:
 
     Args:
       job: `file`, the path of the shard, and `images`: of each `path`, `offset`, `length` (None: the whole file),
-        `id`, `row` and, where known, `label` and `content_label`.
+        `id`, `row` and, where known, `label`, `content_label` and `identity`.
 
     Returns:
       `file` (its name), `images`, `bytes`, `sha256` and `unreadable`, [name, reason] of each image that is left out.
@@ -78,7 +78,8 @@ def _read(image: dict[str, Any]) -> bytes:
 
 
 def _example(image: dict[str, Any], encoded: bytes) -> bytes:
-    labels = {name: image[name] for name in ("label", "content_label") if image.get(name) is not None}
+    known = ("label", "content_label", "identity")
+    labels = {name: image[name] for name in known if image.get(name) is not None}
     return record_file.example({"image": encoded, "id": to_bytes(image["id"]), "row": image["row"], **labels})
 
 

@@ -33,6 +33,7 @@ class Split:
       content_labels: float32 [N, C] of 0 and 1, or None.
       content_names: the C names.
       augmentation: what training does to the images.
+      identities: the number of the person or thing on each image, int64 [N], or None.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Split:
         content_labels: np.ndarray | None = None,
         content_names: Sequence[str] = (),
         augmentation: Augmentation | None = None,
+        identities: np.ndarray | None = None,
     ):
         self.store = store
         self.rows = np.asarray(rows, np.int64)
@@ -54,6 +56,7 @@ class Split:
         self.content_labels = None if content_labels is None else np.asarray(content_labels, np.float32)
         self.content_names = tuple(content_names)
         self._augmentation = augmentation or Augmentation()
+        self.identities = None if identities is None else np.asarray(identities, np.int64)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -80,6 +83,7 @@ class Split:
             None if self.content_labels is None else self.content_labels[indices],
             self.content_names,
             self._augmentation,
+            None if self.identities is None else self.identities[indices],
         )
 
     def image(self, index: int) -> np.ndarray:

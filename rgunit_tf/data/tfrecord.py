@@ -117,7 +117,15 @@ def load_records(root: str | os.PathLike) -> Records:
         int(manifest["crop"]),
         crop_share(manifest),
         left_out=(*manifest.get("left_out", ()), *_unreadable(manifest)),
+        identities=_identities(rows),
     )
+
+
+def _identities(rows: Sequence[_Row]) -> np.ndarray | None:
+    """The person on each image, int64 [N], where it is known; -1 on those without any label."""
+    if all(row.identity is None for row in rows):
+        return None
+    return np.array([-1 if row.identity is None else row.identity for row in rows], np.int64)
 
 
 def _unreadable(manifest: dict[str, Any]) -> list[str]:
@@ -157,6 +165,7 @@ class _Row(NamedTuple):
     id: str
     label: tuple[float, ...]
     content_label: tuple[float, ...]
+    identity: int | None
 
 
 def _read(
@@ -238,6 +247,7 @@ def _scan(path: pathlib.Path, facts: dict[str, Any]) -> list[_Row]:
                     id=to_text(feature["id"].bytes_list.value[0]),
                     label=tuple(feature["label"].float_list.value),
                     content_label=tuple(feature["content_label"].float_list.value),
+                    identity=next(iter(feature["identity"].int64_list.value), None),
                 )
             )
     if len(rows) != facts["images"]:

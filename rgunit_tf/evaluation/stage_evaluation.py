@@ -16,10 +16,12 @@ from absl import logging
 
 from rgunit_tf import atomic
 from rgunit_tf.errors import UserError
+from rgunit_tf.evaluation import per_image
 from rgunit_tf.evaluation.avatar_truth import avatar_counterfactuals
 from rgunit_tf.evaluation.diversity import evaluate_diversity
 from rgunit_tf.evaluation.figures.stage import draw_retrieval, draw_translator
 from rgunit_tf.evaluation.guidance import evaluate_guidance
+from rgunit_tf.evaluation.identity_retrieval import evaluate_identity
 from rgunit_tf.evaluation.judge import networks as judge_networks
 from rgunit_tf.evaluation.judge.classifier_training import load_or_train, recipe_of
 from rgunit_tf.evaluation.metrics import lpips
@@ -75,6 +77,7 @@ def evaluate_stage(
     drawn: list[str] = []
     if gallery is not None:
         metrics = evaluate_retrieval(model, gallery, dataset, counterfactuals, seed)
+        metrics.update(evaluate_identity(model, dataset, seed))
         if figure_folder is not None:
             drawn = draw_retrieval(model, gallery, dataset, figure_folder, seed)
     else:
@@ -101,7 +104,7 @@ def evaluate_workdir(
     lpips_weights: str = "auto",
     lpips_backbone: str = "auto",
 ) -> dict[str, Any]:
-    """Evaluates finished stages and writes `evaluation/metrics.json` and `evaluation/figures/<stage>/`.
+    """Evaluates finished stages: `evaluation/metrics.json`, `per_image/<stage>.npz` and `figures/<stage>/`.
 
     Results of stages that are not evaluated this time are kept as they are in an earlier file.
 
@@ -155,6 +158,7 @@ def evaluate_workdir(
         evaluated[name] = evaluate_stage(
             model, dataset, classifier, truth, seed, real, gallery, pictures, judges, perceptual
         )
+        per_image.write(folder, name, evaluated[name]["metrics"])
     report = {
         "format": FORMAT,
         **_circumstances(workdir, dataset),

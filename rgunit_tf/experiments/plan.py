@@ -10,6 +10,7 @@ import ml_collections
 
 from rgunit_tf import config as config_module
 from rgunit_tf.config import STAGES
+from rgunit_tf.errors import UserError
 
 TRIPLETS = {
     "easy": ("easy",),
@@ -20,6 +21,28 @@ TRIPLETS = {
     "hard_content": ("easy", "hard_content", "hard_style", "hard_domain"),
 }
 """Negatives of each triplet strategy of paper Table 1, and of two more: see `retrieval.triplets`."""
+
+
+GUIDANCE = {
+    "attention": {"guided.fusion": "attention"},
+    "fused_content": {"guided.content_target": "fused"},
+    "neighbor_styles": {"guided.style": "neighbors"},
+    "mixed_start": {"guided.initial_share": 0.4},
+}
+"""Other ways to guide than the config's, which may be joined: `attention+fused_content`."""
+
+
+def guidance(name: str) -> dict[str, Any]:
+    """Settings of one of `GUIDANCE`, or of several joined by +.
+
+    Raises:
+      UserError: an unknown one.
+    """
+    parts = name.split("+")
+    unknown = [part for part in parts if part not in GUIDANCE]
+    if unknown:
+        raise UserError(f"--variants={name}: {unknown[0]!r} is none of {', '.join(GUIDANCE)}; join several by +")
+    return {path: value for part in parts for path, value in GUIDANCE[part].items()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,15 +95,19 @@ class Variants:
             return self.base
         return self._after(self.base, f"triplets_{strategy}", "retrieval", {"retrieval.negatives": TRIPLETS[strategy]})
 
-    def random_neighbors(self) -> Experiment:
+    def random_neighbors(self, base: Experiment | None = None) -> Experiment:
         """Guided by random images (paper Table 2)."""
-        return self._after(self.base, "random", "guided", {"guided.mode": "random"})
+        return self._changed(base, "random", {"guided.mode": "random"})
+
+    def guided_by(self, variant: str, random: bool = False, base: Experiment | None = None) -> Experiment:
+        """Guided in another way, see `guidance`; by random images, or by retrieved ones."""
+        mode = "random" if random else "retrieved"
+        name = variant.replace("+", "_") + "_random" * random
+        return self._changed(base, name, {**guidance(variant), "guided.mode": mode})
 
     def continued(self, base: Experiment | None = None) -> Experiment:
         """The control: as many further updates of G and D as the guided stage makes, without neighbours (r = 0)."""
-        base = base or self.base
-        name = "continued" if base is self.base else f"{base.name.rpartition('/')[2]}_continued"
-        return self._after(base, name, "guided", {"guided.neighbors": 0})
+        return self._changed(base, "continued", {"guided.neighbors": 0, "guided.style": "prior"})
 
     def fraction(self, percent: int) -> Experiment:
         """Trained on a share of the labelled images, retrieving from all images (paper Table 3)."""
@@ -94,6 +121,13 @@ class Variants:
         if count == self._config.guided.neighbors:
             return self.base
         return self._after(self.base, f"neighbors{count}", "guided", {"guided.neighbors": count})
+
+    def _changed(self, base: Experiment | None, name: str, settings: Mapping[str, Any]) -> Experiment:
+        """Another guided stage after the first two of `base`."""
+        base = base or self.base
+        return self._after(
+            base, name if base is self.base else f"{base.name.rpartition('/')[2]}_{name}", "guided", settings
+        )
 
     def _after(self, origin: Experiment, name: str, first: str, settings: Mapping[str, Any]) -> Experiment:
         return Experiment(f"{self._folder}/{name}", {**origin.settings, **settings}, origin, first)

@@ -7,10 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from rgunit_tf.evaluation.metrics import bootstrap
+from rgunit_tf.evaluation.metrics.measurement import PerImage
 from rgunit_tf.experiments.tables import Column, Comparison, Table
 
 Records = Mapping[str, Mapping[str, Any]]
 """Metric records (see `rgunit_tf.evaluation.metrics.measurement`) by name."""
+
+Images = Mapping[str, Sequence[Mapping[str, PerImage]]]
+"""By a row's label, for each seed, numbers an image by the name of the figure."""
+
+_STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
+"""0.975 quantiles of Student's t with 1 to 9 degrees of freedom."""
 
 
 def metric_of(column: Column, rows: Mapping[str, Sequence[Records]]) -> str:
@@ -29,6 +37,16 @@ def metric_of(column: Column, rows: Mapping[str, Sequence[Records]]) -> str:
     return column.metrics[-1]
 
 
+def shown(table: Table, rows: Mapping[str, Sequence[Records]]) -> list[Column]:
+    """The columns of a table in which some row has a figure; all where nothing is measured yet."""
+    found = [
+        column
+        for column in table.columns
+        if any(name in records for seeds in rows.values() for records in seeds for name in column.metrics)
+    ]
+    return found or list(table.columns)
+
+
 def seen(metric: str, rows: Mapping[str, Sequence[Records]]) -> str:
     """What is said beside a metric on features that training saw; nothing where it did not."""
     found = (records.get(metric, {}) for seeds in rows.values() for records in seeds)
@@ -41,48 +59,86 @@ def values(column: Column, metric: str, seeds: Sequence[Records]) -> list[float 
     return [None if value is None else value * column.scale for value in found]
 
 
-def compare(comparison: Comparison, rows: Mapping[str, Sequence[Records]]) -> dict[str, Any]:
+def compare(
+    comparison: Comparison, rows: Mapping[str, Sequence[Records]], images: Images | None = None
+) -> dict[str, Any]:
     """The figures behind a claim, seed by seed; `values` is empty where a row is missing.
 
+    Args:
+      comparison: the claim.
+      rows: as for `to_json`.
+      images: likewise.
+
     Returns:
-      {"text", "metric", "relative", "values": a figure a seed, "paper": the paper's or None}.
+      {"text", "metric", "relative", "values": a figure a seed, "over_seeds": the interval of their mean over seeds,
+      "over_images": that over the test images, both at 95 %, None where they cannot be had, "paper": the paper's or
+      None}.
     """
     metric = metric_of(comparison.column, rows)
     mine = values(comparison.column, metric, rows.get(comparison.row, ()))
     other = values(comparison.column, metric, rows.get(comparison.against, ()))
     pairs = [(a, b) for a, b in zip(mine, other, strict=False) if a is not None and b is not None]
+    found = [a / b - 1 if comparison.relative else a - b for a, b in pairs]
     return {
         "text": comparison.text,
         "metric": metric + seen(metric, rows),
         "relative": comparison.relative,
-        "values": [a / b - 1 if comparison.relative else a - b for a, b in pairs],
+        "values": found,
+        "over_seeds": mean_interval(found),
+        "over_images": _over_images(comparison, metric, images or {}),
         "paper": comparison.paper,
     }
 
 
-def to_json(table: Table, rows: Mapping[str, Sequence[Records]]) -> dict[str, Any]:
+def mean_interval(found: Sequence[float]) -> list[float] | None:
+    """Student's 95 % interval of the mean of a few figures; None of fewer than two."""
+    if len(found) < 2:
+        return None
+    freedom = len(found) - 1
+    half = _STUDENT[min(freedom, len(_STUDENT)) - 1] * float(np.std(found, ddof=1)) / len(found) ** 0.5
+    return [float(np.mean(found)) - half, float(np.mean(found)) + half]
+
+
+def _over_images(comparison: Comparison, metric: str, images: Images) -> list[float] | None:
+    """Interval of the mean over seeds, both models on the same resamples of the test images."""
+    sides = (images.get(comparison.row, ()), images.get(comparison.against, ()))
+    pairs = [
+        (mine[metric], other[metric]) for mine, other in zip(*sides, strict=False) if metric in mine and metric in other
+    ]
+    if not pairs or len({len(above) for pair in pairs for above, _ in pair}) > 1:
+        return None
+    low, high = bootstrap.paired_interval(pairs, comparison.relative)
+    scale = 1.0 if comparison.relative else comparison.column.scale
+    return [low * scale, high * scale]
+
+
+def to_json(table: Table, rows: Mapping[str, Sequence[Records]], images: Images | None = None) -> dict[str, Any]:
     """Everything that a table shows and the records behind it.
 
     Args:
       table: which table.
       rows: for each row's label the metric records of its runs, one a seed.
+      images: for each row's label the numbers an image of its runs, one a seed, see `evaluation.per_image`.
     """
     return {
         "table": table.number,
         "title": table.title,
-        "columns": {column.heading: metric_of(column, rows) for column in table.columns},
+        "columns": {column.heading: metric_of(column, rows) for column in shown(table, rows)},
         "rows": [
             {"label": row.label, "paper": row.paper, "seeds": list(rows.get(row.label, ()))} for row in table.rows
         ],
-        "comparisons": [compare(comparison, rows) for comparison in table.comparisons],
+        "comparisons": [compare(comparison, rows, images) for comparison in table.comparisons],
     }
 
 
-def to_markdown(table: Table, rows: Mapping[str, Sequence[Records]], note: str = "") -> str:
+def to_markdown(
+    table: Table, rows: Mapping[str, Sequence[Records]], note: str = "", images: Images | None = None
+) -> str:
     """The table as the paper prints it, ours and the paper's figures side by side; mean ± deviation over seeds."""
-    metrics = [metric_of(column, rows) for column in table.columns]
+    columns = shown(table, rows)
+    metrics = [metric_of(column, rows) for column in columns]
     head = ["model"]
-    for column, metric in zip(table.columns, metrics, strict=True):
+    for column, metric in zip(columns, metrics, strict=True):
         head.append(metric + (" %" if column.scale == 100 else "") + seen(metric, rows))
         if any(column.heading in row.paper for row in table.rows):
             head.append(f"paper: {column.heading}")
@@ -90,13 +146,14 @@ def to_markdown(table: Table, rows: Mapping[str, Sequence[Records]], note: str =
     lines.append(_line(["---"] * len(head)))
     for row in table.rows:
         cells = [row.label]
-        for column, metric in zip(table.columns, metrics, strict=True):
+        for column, metric in zip(columns, metrics, strict=True):
             cells.append(_spread(values(column, metric, rows.get(row.label, ()))))
             if f"paper: {column.heading}" in head:
                 cells.append(f"{row.paper[column.heading]:g}" if column.heading in row.paper else "-")
         lines.append(_line(cells))
     lines.append("")
-    lines += [_claim(compare(comparison, rows)) for comparison in table.comparisons]
+    claims = [compare(comparison, rows, images) for comparison in table.comparisons if comparison.column in columns]
+    lines += [_claim(claim) for claim in claims]
     return "\n".join(lines)
 
 
@@ -113,12 +170,17 @@ def _spread(found: Sequence[float | None]) -> str:
 
 
 def _claim(result: dict[str, Any]) -> str:
-    def shown(value: float) -> str:
+    def words(value: float) -> str:
         return f"{value:+.1%}" if result["relative"] else f"{value:+.3f}"
 
     if not result["values"]:
         return f"- {result['text']}: not measured"
-    text = f"- {result['text']}: {result['metric']} {shown(float(np.mean(result['values'])))}"
+    text = f"- {result['text']}: {result['metric']} {words(float(np.mean(result['values'])))}"
     if len(result["values"]) > 1:
-        text += f" (seeds: {', '.join(shown(value) for value in result['values'])})"
-    return text + (f"; paper: {shown(result['paper'])}" if result["paper"] is not None else "")
+        text += f" (seeds: {', '.join(words(value) for value in result['values'])})"
+    if result["paper"] is not None:
+        text += f"; paper: {words(result['paper'])}"
+    for what in ("seeds", "images"):
+        if bounds := result[f"over_{what}"]:
+            text += f"; 95 % over {what}: {words(bounds[0])} to {words(bounds[1])}"
+    return text

@@ -16,6 +16,7 @@ from rgunit_tf import atomic, data
 from rgunit_tf.config import STAGES
 from rgunit_tf.data import Dataset
 from rgunit_tf.errors import UserError
+from rgunit_tf.evaluation import per_image
 from rgunit_tf.evaluation.judge.classifier_training import load_or_train, recipe_of
 from rgunit_tf.evaluation.stage_evaluation import METRICS, evaluate_workdir
 from rgunit_tf.experiments import rendering
@@ -168,17 +169,27 @@ class Reproduction:
                     filled.setdefault(row.label, []).append(figures)
         return filled
 
+    def images(self, table: Table) -> rendering.Images:
+        """The numbers an image of each row whose stage is evaluated, one mapping a seed, by the row's label."""
+        filled: dict[str, list] = {}
+        for row in table.rows:
+            for experiment, stage in (row.place(runs) for runs in self.seeds):
+                if stage in self._metrics(experiment).get("stages", {}) and not row.prefix:
+                    found = per_image.read(self.workdir(experiment).path / "evaluation", stage)
+                    filled.setdefault(row.label, []).append(found)
+        return filled
+
     def write(self) -> list[str]:
         """Writes `tables/table<n>.md` and `.json`; returns the texts."""
         texts = []
         note = f"{len(self.seeds)} seed{'s' if len(self.seeds) > 1 else ''}; {self._conditions()}"
         for table in self.tables:
-            rows = self.rows(table)
-            texts.append(rendering.to_markdown(table, rows, note))
+            rows, images = self.rows(table), self.images(table)
+            texts.append(rendering.to_markdown(table, rows, note, images))
             file = self.output / "tables" / f"table{table.number}"
             with atomic.path(file.with_suffix(".md")) as temporary:
                 temporary.write_text(texts[-1] + "\n", encoding="utf-8")
-            atomic.write_json(file.with_suffix(".json"), {"note": note, **rendering.to_json(table, rows)})
+            atomic.write_json(file.with_suffix(".json"), {"note": note, **rendering.to_json(table, rows, images)})
         return texts
 
     def _conditions(self) -> str:

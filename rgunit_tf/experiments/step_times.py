@@ -59,7 +59,8 @@ def seconds_per_step(config: ml_collections.ConfigDict, dataset: Dataset) -> dic
     if config.guided.neighbors:
         count = min(len(dataset.retrieval), max(GALLERY_IMAGES, 2 * config.guided.neighbors))
         gallery = Gallery.build(retrieval, dataset.retrieval.subset(np.arange(count)))
-    guided = GuidedModel(translation, retrieval, gallery, config.guided.neighbors, config.guided.mode)
+    chosen = {key: config.guided[key] for key in GuidedModel.SETTINGS}
+    guided = GuidedModel(translation, retrieval, gallery, **chosen)
     guided.compile(config.guided, config.loss)
     times["guided"] = _time(guided, dataset, config.guided.batch_size, seed)
     return times

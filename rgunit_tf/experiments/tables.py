@@ -37,6 +37,13 @@ SCORE = Column.of("IS")
 DIVERSITY = Column.of("LPIPS")
 ACCURACY = Column.of("ACC")
 TRUTH = Column.of("L1 to the truth / input's")
+OVER_FLOOR = Column.of("Frechet distance over that of real images")
+KERNEL = Column.of("Kernel distance")
+CHANGED = Column.of("Right where it had to change")
+KEPT = Column.of("Right where it had to stay")
+IDENTITY = Column.of("Nearest to their own input")
+JUDGED = (OVER_FLOOR, KERNEL, CHANGED, KEPT, IDENTITY)
+"""What networks that no training looked at say; the paper has none of it."""
 
 Place = Callable[[Variants], tuple[Experiment, str]]
 
@@ -99,7 +106,18 @@ def _retrieval(strategy: str) -> Place:
 
 
 def _numbers(columns: Sequence[Column], *values: float | None) -> dict[str, float]:
-    return {column.heading: v for column, v in zip(columns, values, strict=True) if v is not None}
+    """What the paper printed, by heading: of the first columns, or of all."""
+    return {column.heading: v for column, v in zip(columns, values, strict=False) if v is not None}
+
+
+def _claims(row: str, against: str) -> list[Comparison]:
+    """A row against another in all that networks say which no training looked at."""
+    text = f"{row} against {against}"
+    claims = [Comparison(f"{text}, {column.heading}", row, against, column, True) for column in (OVER_FLOOR, KERNEL)]
+    return claims + [
+        Comparison(f"{text}, {column.heading}, points", row, against, column, False)
+        for column in (CHANGED, KEPT, IDENTITY)
+    ]
 
 
 def triplet_table() -> Table:
@@ -109,7 +127,8 @@ def triplet_table() -> Table:
     of the images have them) two random images share 64.4 %, where the row has 64.8 %. So it most likely is no strategy
     of training, but images drawn at random.
     """
-    columns = (Column.of("Attributes"), Column.of("Content"), Column.of("Average score"))
+    headings = ("Attributes", "Content", "Average score", "Same person's rank", "Same person first")
+    columns = tuple(map(Column.of, headings))
     rows = (
         Row("Easy Negatives", _retrieval("easy"), _numbers(columns, 0.656, 0.792, 0.724)),
         Row("Medium Negatives", _retrieval("medium"), _numbers(columns, 0.656, 0.790, 0.723)),
@@ -126,25 +145,24 @@ def triplet_table() -> Table:
     return Table(1, "Image retrieval by the triplets it is trained on", columns, rows, comparisons)
 
 
-def translation_table() -> Table:
-    """Table 2: translation, guided by random images, guided; and the control with as many updates."""
-    columns = (FRECHET, REALISM, SCORE, DIVERSITY, ACCURACY, TRUTH)
-    rows = (
-        Row(
-            "GMM-UNIT",
-            lambda runs: (runs.base, "translation"),
-            _numbers(columns, 30.04, None, 3.051, 0.048, 97.0, None),
-        ),
+def translation_table(variants: Sequence[str] = ()) -> Table:
+    """Table 2: translation, guided by random images, guided; and the control with as many updates.
+
+    Args:
+      variants: other ways to guide, see `plan.guidance`: each with retrieved and with random images.
+    """
+    columns = (FRECHET, REALISM, SCORE, DIVERSITY, ACCURACY, TRUTH, *JUDGED)
+    rows = [
+        Row("GMM-UNIT", lambda runs: (runs.base, "translation"), _numbers(columns, 30.04, None, 3.051, 0.048, 97.0)),
         Row(CONTINUED, lambda runs: (runs.continued(), "guided")),
         Row(
             "RG-UNIT - Random Retrieval",
             lambda runs: (runs.random_neighbors(), "guided"),
-            _numbers(columns, 31.08, None, 2.967, 0.036, 98.2, None),
+            _numbers(columns, 31.08, None, 2.967, 0.036, 98.2),
         ),
-        Row("RG-UNIT", lambda runs: (runs.base, "guided"), _numbers(columns, 27.61, None, 3.160, 0.042, 94.72, None)),
-        Row("Real images", lambda runs: (runs.base, "real"), _numbers(columns, None, None, 3.470, None, 93.1, None)),
-    )
-    comparisons = (
+        Row("RG-UNIT", lambda runs: (runs.base, "guided"), _numbers(columns, 27.61, None, 3.160, 0.042, 94.72)),
+    ]
+    comparisons = [
         Comparison("RG-UNIT against GMM-UNIT", "RG-UNIT", "GMM-UNIT", FRECHET, True, 27.61 / 30.04 - 1),
         Comparison("RG-UNIT against GMM-UNIT of as many updates", "RG-UNIT", CONTINUED, FRECHET, True),
         Comparison(
@@ -158,13 +176,30 @@ def translation_table() -> Table:
             True,
             27.61 / 31.08 - 1,
         ),
-    )
-    return Table(2, "Image translation", columns, rows, comparisons)
+    ]
+    for name in ("RG-UNIT", *(f"RG-UNIT, {variant}" for variant in variants)):
+        comparisons += _claims(name, CONTINUED) + _claims(name, f"{name} - Random Retrieval")
+    for variant in variants:
+        rows += [
+            Row(f"RG-UNIT, {variant} - Random Retrieval", _guided_by(variant, True)),
+            Row(f"RG-UNIT, {variant}", _guided_by(variant)),
+        ]
+    rows.append(Row("Real images", lambda runs: (runs.base, "real"), _numbers(columns, None, None, 3.470, None, 93.1)))
+    return Table(2, "Image translation", columns, tuple(rows), tuple(comparisons))
 
 
-def fraction_table(percents: Sequence[int] = (25, 50, 100)) -> Table:
-    """Table 3: trained on a share of the labelled images, retrieving from all images."""
-    columns = (FRECHET, REALISM, SCORE, ACCURACY, TRUTH)
+def _guided_by(variant: str, random: bool = False, percent: int = 100) -> Place:
+    return lambda runs: (runs.guided_by(variant, random, runs.fraction(percent)), "guided")
+
+
+def fraction_table(percents: Sequence[int] = (25, 50, 100), variants: Sequence[str] = ()) -> Table:
+    """Table 3: trained on a share of the labelled images, retrieving from all images.
+
+    Args:
+      percents: the shares.
+      variants: as for `translation_table`.
+    """
+    columns = (FRECHET, REALISM, SCORE, ACCURACY, TRUTH, *JUDGED)
     printed = {
         25: ((38.83, 2.648), (33.91, 3.079)),
         50: ((35.62, 2.726), (32.72, 3.250)),
@@ -178,6 +213,7 @@ def fraction_table(percents: Sequence[int] = (25, 50, 100)) -> Table:
             return {
                 "translation": (run, "translation"),
                 "continued": (runs.continued(run), "guided"),
+                "random": (runs.random_neighbors(run), "guided"),
                 "guided": (run, "guided"),
             }[kind]
 
@@ -188,24 +224,29 @@ def fraction_table(percents: Sequence[int] = (25, 50, 100)) -> Table:
         labels = {kind: f"{name} {percent} %" for kind, name in _KINDS.items()}
         for kind, label in labels.items():
             known = paper[0] if paper and kind == "translation" else paper[1] if paper and kind == "guided" else None
-            numbers = _numbers(columns, known[0], None, known[1], None, None) if known else {}
+            numbers = _numbers(columns, known[0], None, known[1]) if known else {}
             rows.append(Row(label, place(percent, kind), numbers))
         for against in ("translation", "continued"):
             gain = paper[1][0] / paper[0][0] - 1 if paper and against == "translation" else None
-            comparisons.append(
-                Comparison(
-                    f"{labels['guided']} against {labels[against]}",
-                    labels["guided"],
-                    labels[against],
-                    FRECHET,
-                    True,
-                    gain,
-                )
-            )
+            text = f"{labels['guided']} against {labels[against]}"
+            comparisons.append(Comparison(text, labels["guided"], labels[against], FRECHET, True, gain))
+        for variant in variants:
+            rows += [
+                Row(f"{labels['random']}, {variant}", _guided_by(variant, True, percent)),
+                Row(f"{labels['guided']}, {variant}", _guided_by(variant, False, percent)),
+            ]
+        for ending in ("", *(f", {variant}" for variant in variants)):
+            mine = labels["guided"] + ending
+            comparisons += _claims(mine, labels["continued"]) + _claims(mine, labels["random"] + ending)
     return Table(3, "Less labelled data, the whole retrieval set", columns, tuple(rows), tuple(comparisons))
 
 
-_KINDS = {"translation": "GMM-UNIT", "continued": CONTINUED + ",", "guided": "RG-UNIT"}
+_KINDS = {
+    "translation": "GMM-UNIT",
+    "continued": CONTINUED + ",",
+    "random": "RG-UNIT - Random Retrieval",
+    "guided": "RG-UNIT",
+}
 
 
 def neighbors_table(counts: Sequence[int] = (1, 3, 10)) -> Table:
@@ -220,14 +261,12 @@ def neighbors_table(counts: Sequence[int] = (1, 3, 10)) -> Table:
         Row(
             f"RG-UNIT, r = {count}",
             place(count),
-            _numbers(columns, *printed[count], None) if count in printed else {},
+            _numbers(columns, *printed[count]) if count in printed else {},
         )
         for count in counts
     ]
     rows.append(Row(CONTINUED, lambda runs: (runs.continued(), "guided")))
-    rows.append(
-        Row("GMM-UNIT", lambda runs: (runs.base, "translation"), _numbers(columns, 30.04, None, 3.051, 97.0, None))
-    )
+    rows.append(Row("GMM-UNIT", lambda runs: (runs.base, "translation"), _numbers(columns, 30.04, None, 3.051, 97.0)))
     comparisons = tuple(
         Comparison(
             f"r = {count} against GMM-UNIT of as many updates", f"RG-UNIT, r = {count}", CONTINUED, FRECHET, True
@@ -237,12 +276,15 @@ def neighbors_table(counts: Sequence[int] = (1, 3, 10)) -> Table:
     return Table(4, "Number of retrieved images", columns, tuple(rows), comparisons)
 
 
-def all_tables(percents: Sequence[int] = (25, 50, 100), counts: Sequence[int] = (1, 3, 10)) -> dict[int, Table]:
+def all_tables(
+    percents: Sequence[int] = (25, 50, 100), counts: Sequence[int] = (1, 3, 10), variants: Sequence[str] = ()
+) -> dict[int, Table]:
     """The four tables by number.
 
     Args:
       percents: shares of labelled data of Table 3, in percent.
       counts: numbers of retrieved images of Table 4.
+      variants: other ways to guide, of Tables 2 and 3.
     """
-    made = (triplet_table(), translation_table(), fraction_table(percents), neighbors_table(counts))
+    made = (triplet_table(), translation_table(variants), fraction_table(percents, variants), neighbors_table(counts))
     return {table.number: table for table in made}

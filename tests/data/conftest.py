@@ -49,6 +49,12 @@ class CelebA:
         lines = [f"{name} {part}" for name, part in zip(self.names, parts, strict=True)]
         self.partition.write_text("\n".join(lines) + "\n")
 
+    def write_identities(self, people, folder: str = "") -> pathlib.Path:
+        path = self.root / folder / "identity_CelebA.txt"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("".join(f"{name} {person}\n" for name, person in zip(self.names, people, strict=True)))
+        return path
+
     def edit(self, line: int, text: str | None) -> None:
         """Replaces a line of the attribute file, counted from 1; None removes it."""
         lines = self.attributes.read_text().split("\n")

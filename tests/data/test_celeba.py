@@ -60,6 +60,39 @@ def test_partition_file(celeba):
         np.testing.assert_array_equal(partition == part, parts == number)
 
 
+@pytest.mark.parametrize("folder", ["", "Anno"])
+def test_people_are_known_where_a_list_says_who_they_are(celeba, folder):
+    assert load(celeba).identities is None
+    people = np.arange(40) // 3 + 7
+    celeba.write_identities(people, folder)
+    np.testing.assert_array_equal(load(celeba).identities, people)
+    dataset = data.load("celeba", celeba.root, attributes=ATTRIBUTES, groups=(HAIR,), image_size=16)
+    known = dict(zip(celeba.names, people.tolist(), strict=True))
+    for split in (dataset.train, dataset.validation, dataset.test, dataset.test.subset([2, 0])):
+        assert split.identities.tolist() == [known[name] for name in split.ids]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (
+            "000001.png Anna",
+            r"identity_CelebA.txt:1: '000001.png Anna'; write an image name and the number of a person",
+        ),
+        ("000002.png 4", r"identity_CelebA.txt:2: 000002.png occurs twice; remove one"),
+        ("other.png 4", r"identity_CelebA.txt:1: other.png is not in the list of attributes; remove the line"),
+        (
+            "",
+            r"identity_CelebA.txt: no line for 000001.png; add it, or delete the file for images whose people are not",
+        ),
+    ],
+)
+def test_a_list_of_people_with_a_mistake(celeba, line, message):
+    path = celeba.write_identities(range(40))
+    path.write_text(path.read_text().replace("000001.png 0", line))
+    refused(celeba, message)
+
+
 def test_random_partition_is_seeded_and_bounded(celeba):
     first, again, other = (load(celeba, seed=seed).partition for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)

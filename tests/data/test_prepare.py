@@ -44,6 +44,7 @@ def test_training_gets_the_same_batches_from_records_and_source(celeba, tmp_path
     celeba = type(celeba)(tmp_path / "many", 120)
     celeba.values[::10, :2] = 1  # two hair colours: no label
     celeba.write()
+    celeba.write_identities(np.arange(120) // 2)
     (celeba.images / celeba.names[3]).write_bytes(b"no image")
     records = celeba_source.load_records(celeba.root, ATTRIBUTES, GROUPS, crop=18)
     prepare.write_tfrecord(records, tmp_path / "records", shards=3)
@@ -56,6 +57,8 @@ def test_training_gets_the_same_batches_from_records_and_source(celeba, tmp_path
         assert_same_batches(left.as_numpy_iterator(), right.as_numpy_iterator())
     np.testing.assert_array_equal(source.train.content_labels, read.train.content_labels)
     assert source.train.content_names == read.train.content_names
+    np.testing.assert_array_equal(source.test.identities, read.test.identities)
+    assert len(set(read.test.identities)) > 1
     assert celeba.names[3] not in read.train.ids
     assert read.fingerprint == source.fingerprint
     excluded, unreadable = (line for line in read.summary.splitlines() if "left out" in line and "fraction" not in line)

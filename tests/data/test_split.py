@@ -17,6 +17,7 @@ def test_subset_keeps_rows_together(dataset):
     assert part.ids.tolist() == train.ids[[5, 2]].tolist()
     np.testing.assert_array_equal(part.labels, train.labels[[5, 2]])
     np.testing.assert_array_equal(part.content_labels, train.content_labels[[5, 2]])
+    assert part.identities is None
     np.testing.assert_array_equal(part.image(0), train.image(5))
     np.testing.assert_array_equal(part.subset([1]).image(0), train.image(2))
     young = train.labels[:, 4] > 0

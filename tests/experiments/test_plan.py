@@ -2,7 +2,7 @@ import pytest
 
 from rgunit_tf.config import default_config
 from rgunit_tf.errors import UserError
-from rgunit_tf.experiments.plan import TRIPLETS, Experiment, Variants, jobs
+from rgunit_tf.experiments.plan import TRIPLETS, Experiment, Variants, guidance, jobs
 
 
 @pytest.fixture
@@ -51,6 +51,26 @@ def test_settings_of_the_runs(variants):
     assert quarter.retrieval_source == "all"
     assert variants.continued(variants.fraction(25)).config(config).data.fraction == 0.25
     assert config.guided.mode == default_config().guided.mode
+
+
+def test_other_ways_to_guide(variants):
+    config = default_config()
+    run, random = (variants.guided_by("attention+fused_content", of_random) for of_random in (False, True))
+    assert run.name == "seed3/attention_fused_content" and random.name == "seed3/attention_fused_content_random"
+    guided = run.config(config).guided
+    assert (guided.fusion, guided.content_target, guided.mode) == ("attention", "fused", "retrieved")
+    assert random.config(config).guided.mode == "random"
+    styles = variants.guided_by("neighbor_styles", base=variants.fraction(5))
+    assert styles.name == "seed3/fraction5_neighbor_styles" and styles.origin == variants.fraction(5)
+    assert styles.config(config).guided.style == "neighbors" and styles.config(config).data.fraction == 0.05
+    with pytest.raises(UserError, match=r"--variants=attention\+sum: 'sum' is none of attention, "):
+        guidance("attention+sum")
+
+
+def test_a_control_of_neighbours_styles_has_neither():
+    config = default_config()
+    config.guided.style = "neighbors"
+    assert Variants(config, 0).continued().config(config).guided.style == "prior"
 
 
 def test_a_setting_out_of_its_range_is_the_users_mistake():

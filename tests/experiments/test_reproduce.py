@@ -94,6 +94,9 @@ def test_every_row_is_filled(output):
         assert (output / f"tables/table{number}.md").read_text().startswith(f"Table {number}. ")
     metric = table["columns"]["FID"]
     assert metric == "frechet_classifier_distance"
+    claims = {claim["text"]: claim for claim in table["comparisons"]}
+    kept = claims[f"RG-UNIT against {CONTINUED}, Right where it had to stay, points"]
+    assert kept["over_images"][0] <= kept["values"][0] <= kept["over_images"][1] and kept["over_seeds"] is None
     by_label = {row["label"]: row["seeds"][0] for row in table["rows"]}
     assert by_label["RG-UNIT"][metric]["value"] != by_label[CONTINUED][metric]["value"]
 
@@ -140,9 +143,9 @@ def test_the_outlook_counts_shared_stages_once(config, tmp_path):
     tables = all_tables()
     fresh = Reproduction(config, tmp_path, list(tables.values()), [0, 1])
     lines, total = fresh.outlook({"translation": 1.0, "retrieval": 10.0, "guided": 100.0})
-    # A seed: 3 translations (100, 50, 25 %), as many and 5 more retrievals; guided, random, r = 1, 3 and 10, three
-    # controls and two shares. r = 2 of the config is the base run.
-    assert total == 2 * (3 * 6 + (3 + 5) * 4 * 10 + (1 + 1 + 3 + 3 + 2) * 5 * 100)
+    # A seed: 3 translations (100, 50, 25 %), as many and 5 more retrievals; guided, r = 1, 3 and 10, three controls,
+    # three of random images and two shares. r = 2 of the config is the base run.
+    assert total == 2 * (3 * 6 + (3 + 5) * 4 * 10 + (1 + 3 + 3 + 3 + 2) * 5 * 100)
     assert len(lines) == len(set(lines)) == len(fresh.jobs)
 
 

@@ -94,4 +94,5 @@ def _record(above: np.ndarray, below: np.ndarray, asked: np.ndarray, words: str,
         words,
         seed,
         started,
+        per_image=(above, below),
     )

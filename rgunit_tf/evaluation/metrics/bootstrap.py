@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -60,6 +60,35 @@ def ratio_interval(
     draws = np.concatenate(draws)
     draws = draws[np.isfinite(draws)]
     return _bounds(draws, confidence) if len(draws) else (float("nan"), float("nan"))
+
+
+def paired_interval(
+    pairs: Sequence[tuple[Sequence[np.ndarray | None], Sequence[np.ndarray | None]]],
+    relative: bool,
+    seed: int = 0,
+    resamples: int = 1000,
+    confidence: float = CONFIDENCE,
+) -> tuple[float, float]:
+    """Interval of the mean difference between two models over several trainings, all on the same N images.
+
+    The same resample of the images serves both models and all trainings.
+
+    Args:
+      pairs: for each training the numbers above and below (see `ratio_interval`) of one model and of the other.
+      relative: whether the difference is a share of the other model's figure.
+      seed: of the resamples.
+      resamples: how many.
+      confidence: of the interval.
+    """
+    draws = []
+    for weights in resample_weights(len(pairs[0][0][0]), seed, resamples):
+        mine, other = (np.stack([_ratios(weights, *map(_plain, pair[side])) for pair in pairs]) for side in (0, 1))
+        draws.append((mine / other - 1.0 if relative else mine - other).mean(axis=0))
+    return _bounds(np.concatenate(draws), confidence)
+
+
+def _plain(values: np.ndarray | None) -> np.ndarray | None:
+    return None if values is None else np.asarray(values, np.float64)
 
 
 def _ratios(weights: np.ndarray, above: np.ndarray, below: np.ndarray | None) -> np.ndarray:

@@ -47,6 +47,7 @@ def rank1_record(
         f"translations whose own input is the nearest, by cosine, of all {len(inputs)} inputs; {feature_name}",
         seed,
         started,
+        per_image=(own, None),
     )
 
 

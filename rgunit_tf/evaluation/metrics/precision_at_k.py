@@ -60,6 +60,17 @@ def recall_at_k(found: np.ndarray, exact: np.ndarray) -> np.ndarray:
     return (exact[:, :, None] == found[:, None, :]).any(axis=2).mean(axis=1)
 
 
+def first_ranks(distances: np.ndarray, same: np.ndarray) -> np.ndarray:
+    """Rank, from 1, of the nearest of the right candidates of each query: int64 [Q].
+
+    Args:
+      distances: of the queries to the candidates [Q, N]; those that are no candidate of a query are infinitely far.
+      same: which candidates are right, bool [Q, N]; at least one a query.
+    """
+    best = np.where(same, distances, np.inf).min(axis=1, keepdims=True)
+    return 1 + (distances < best).sum(axis=1)
+
+
 def rank_of(queries: np.ndarray, candidates: np.ndarray, gallery: np.ndarray, block: int = 256) -> np.ndarray:
     """Rank, from 1, that a candidate image would take among a gallery for its query: int64 [Q].
 

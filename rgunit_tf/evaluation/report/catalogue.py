@@ -59,6 +59,9 @@ _REAL = "real images score 1"
 _COPY = "copying the input scores 1"
 _ELSEWHERE = "trained elsewhere; no training looks at it"
 _IMAGENET = "Frechet distance, ImageNet features"
+_OVER_FLOOR = "Frechet distance over that of real images"
+_KERNEL = "Kernel distance"
+_CHANGED, _KEPT = "Right where it had to change", "Right where it had to stay"
 _GREY_LEVELS = "grey levels, 0 to 255"
 _IN_VGG = "in VGG16's features, not LPIPS"
 _SEVERAL = "Diversity of several translations"
@@ -72,8 +75,17 @@ _ALL = (
         "copying the input scores 0",
         tile=2,
         by_attribute="Where it had to change",
+        column=_CHANGED,
+        scale=100.0,
     ),
-    Metric("kept_accuracy", "Accuracy of those that had to stay", 1, by_attribute="Where it had to stay"),
+    Metric(
+        "kept_accuracy",
+        "Accuracy of those that had to stay",
+        1,
+        by_attribute="Where it had to stay",
+        column=_KEPT,
+        scale=100.0,
+    ),
     Metric("face_accuracy", "Accuracy of the attributes, by faces' networks", 1, _ELSEWHERE),
     Metric(
         "face_changed_accuracy",
@@ -82,6 +94,8 @@ _ALL = (
         _ELSEWHERE,
         tile=1,
         by_attribute="Where it had to change, by faces' networks",
+        column=_CHANGED,
+        scale=100.0,
     ),
     Metric(
         "face_kept_accuracy",
@@ -89,6 +103,8 @@ _ALL = (
         1,
         _ELSEWHERE,
         by_attribute="Where it had to stay, by faces' networks",
+        column=_KEPT,
+        scale=100.0,
     ),
     Metric(
         "face_identity_rank1",
@@ -98,7 +114,15 @@ _ALL = (
         tile=3,
         by_attribute="Nearest to their own input, where it alone changes",
     ),
-    Metric("identity_rank1", "Translations nearest to their own input", 1, f"{_ELSEWHERE}; {_COPY}", tile=7),
+    Metric(
+        "identity_rank1",
+        "Translations nearest to their own input",
+        1,
+        f"{_ELSEWHERE}; {_COPY}",
+        tile=7,
+        column="Nearest to their own input",
+        scale=100.0,
+    ),
     Metric("exact_match", "All attributes right", 1, console=False),
     Metric("f1", "F1 of the attributes", 1, by_attribute="F1"),
     Metric(
@@ -122,6 +146,7 @@ _ALL = (
         -1,
         f"MobileNet's features, {_ELSEWHERE}; {_REAL}",
         tile=4,
+        column=_OVER_FLOOR,
     ),
     Metric(
         "frechet_efficientnet_over_floor",
@@ -129,6 +154,7 @@ _ALL = (
         -1,
         f"trained on ImageNet; {_REAL}",
         tile=5,
+        column=_OVER_FLOOR,
     ),
     Metric(
         "fid_to_train_over_floor", "FID to the training images, over the floor", -1, f"Inception-v3's features; {_REAL}"
@@ -139,6 +165,7 @@ _ALL = (
         -1,
         f"the judge's own; {_REAL}",
         tile=11,
+        column=_OVER_FLOOR,
     ),
     Metric(
         "frechet_classifier_distance",
@@ -165,6 +192,7 @@ _ALL = (
         -1,
         f"{_ELSEWHERE}; not the KID",
         console=False,
+        column=_KERNEL,
     ),
     Metric(
         "frechet_efficientnet_distance",
@@ -179,6 +207,7 @@ _ALL = (
         -1,
         "trained on ImageNet; not the KID",
         console=False,
+        column=_KERNEL,
     ),
     Metric(
         "classifier_score", "Inception Score's formula with the classifier", 1, "not the Inception Score", column="IS"
@@ -193,6 +222,11 @@ _ALL = (
     Metric(f"{RANDOM_PREFIX}precision_at_10/average", "P@10, average, of random images", 1),
     Metric("recall_at_10", "Neighbours that the index finds", 1),
     Metric("counterfactual_rank", "Rank of the true counterfactual", -1, "median"),
+    Metric("identity_rank", "Rank of another image of the same person", -1, "median", column="Same person's rank"),
+    Metric(
+        "identity_first", "Another image of the same person comes first", 1, column="Same person first", scale=100.0
+    ),
+    Metric(f"{RANDOM_PREFIX}identity_rank", "Rank of another image of the same person, in random order", -1),
     Metric("neighbor_share", "Share of the neighbours in the fused content"),
     *_with_other_neighbors("swapped_neighbors", "Another image's neighbours"),
     *_with_other_neighbors("no_neighbors", "No neighbours"),
