@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,40 +12,13 @@ from rgunit_tf.evaluation.collected import Collected, collect
 from rgunit_tf.evaluation.metrics import accuracy_records, bootstrap, counterfactual_records, frechet
 from rgunit_tf.evaluation.metrics.counterfactual import Counterfactuals
 from rgunit_tf.evaluation.metrics.measurement import measurement
+from rgunit_tf.evaluation.outputs.misguided import CHANGES, Misguided
 from rgunit_tf.evaluation.real_images import REAL_TRAINING, RealFeatures
 
 if TYPE_CHECKING:
     from rgunit_tf.data import Dataset
     from rgunit_tf.evaluation.judge.attribute_classifier import AttributeClassifier
     from rgunit_tf.stages.guided import GuidedModel
-
-Change = Callable[[tf.Tensor], tf.Tensor]
-
-CHANGES: dict[str, tuple[Change, str]] = {
-    "swapped_neighbors": (lambda contents: tf.roll(contents, 1, 0), "guided by the neighbours of another test image"),
-    "no_neighbors": (tf.zeros_like, "guided by contents of zeros in the neighbours' place"),
-}
-
-
-class Misguided:
-    """A guided model whose neighbours' contents are changed before they are fused.
-
-    Args:
-      model: with neighbours.
-      change: float [B, r, h, w, C] -> the same.
-    """
-
-    def __init__(self, model: GuidedModel, change: Change):
-        self._model, self._change, self.prior = model, change, model.prior
-
-    def translate_with_style(
-        self, images: tf.Tensor, styles: tf.Tensor, ids: tf.Tensor | None = None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """As the model's own."""
-        content = self._model.content_encoder(images)
-        styles = self._model.target_styles(content, styles, ids, None)
-        contents = self._model.contents_of(self._model.neighbor_rows(content, styles, ids))
-        return self._model.decode(self._model.fusion(content, self._change(contents), styles), styles, images)
 
 
 def evaluate_guidance(

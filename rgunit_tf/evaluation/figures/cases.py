@@ -29,7 +29,7 @@ def cases(painter: Painter, classifier: AttributeClassifier, truth: Counterfactu
     generator = np.random.default_rng([painter.seed, 4])
     rows = np.sort(generator.permutation(len(test))[:CANDIDATES])
     if truth is None:
-        score = batches_of(rows, lambda part: -_confidence(painter, classifier, part))
+        score = batches_of(rows, lambda part: -confidence(painter, classifier, part))
     else:
         drawn = truth.images(test.ids, painter.measured_targets)
         score = batches_of(rows, lambda part: mean_absolute_difference(painter.measured(part)[0], drawn[part]))
@@ -55,7 +55,7 @@ def cases(painter: Painter, classifier: AttributeClassifier, truth: Counterfactu
     }
 
 
-def _confidence(painter: Painter, classifier: AttributeClassifier, rows: np.ndarray) -> np.ndarray:
+def confidence(painter: Painter, classifier: AttributeClassifier, rows: np.ndarray) -> np.ndarray:
     """Mean probability an image, float [N], that each attribute is as asked for; of one category, its own."""
     scores, _ = classifier(painter.measured(rows)[0])
     targets = painter.measured_targets[rows] > 0.5

@@ -110,11 +110,14 @@ class Painter:
         Args:
           rows: of the test split, in ascending order.
         """
-        # Its styles are drawn for image after image; see `translate_test_set`.
+        return self.translate(self.dataset.test.subset(rows), self.measured_styles(rows))
+
+    def measured_styles(self, rows: np.ndarray) -> np.ndarray:
+        """The styles asked for in these translations, float32 [N, S]; `rows` as for `measured`."""
+        # They are drawn for image after image; see `translate_test_set`.
         generator = np.random.default_rng([self.seed, 1])
         noise = generator.standard_normal((int(rows[-1]) + 1, self.model.prior.style_dim))[rows].astype(np.float32)
-        styles = self.model.prior.sample(self.measured_targets[rows], noise).numpy()
-        return self.translate(self.dataset.test.subset(rows), styles)
+        return self.model.prior.sample(self.measured_targets[rows], noise).numpy()
 
 
 def mask_is_off(masks: np.ndarray) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 
 from rgunit_tf.evaluation.figures import translations as drawn
 from rgunit_tf.evaluation.figures.cases import cases
+from rgunit_tf.evaluation.figures.neighbors import neighbor_cases
 from rgunit_tf.evaluation.figures.painter import Painter, describe_targets, spread
 from rgunit_tf.evaluation.figures.sheet import FigureSheet
 from rgunit_tf.evaluation.outputs.neighbors import embed_queries, nearest_rows
@@ -60,6 +61,7 @@ def draw_translator(
         if truth is not None:
             yield "beside_truth", drawn.beside_truth(painter, truth)
         yield from cases(painter, classifier, truth).items()
+        yield from neighbor_cases(painter, classifier).items()
 
     return _save(sheets(), pathlib.Path(folder))
 

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -6,6 +8,7 @@ from PIL import Image
 from rgunit_tf.evaluation.figures import cases as figure_cases
 from rgunit_tf.evaluation.figures import stage
 from rgunit_tf.evaluation.figures import translations as figure_translations
+from rgunit_tf.evaluation.figures.neighbors import neighbor_cases
 from rgunit_tf.evaluation.figures.painter import Painter, changes, spread
 from rgunit_tf.evaluation.figures.sheet import FigureSheet
 from rgunit_tf.evaluation.judge.attribute_classifier import AttributeClassifier
@@ -184,3 +187,18 @@ def test_retrieved_images_and_what_guided_a_translation(drawn, classifier, tmp_p
     sheet = FigureSheet.load(tmp_path / "guided/guides.png")
     assert sheet.columns == ["Input", "Translation", "Neighbor 1", "Neighbor 2"]
     assert all(image.tobytes() in held for row in sheet.rows for image in row[2:])
+    assert not any(name.startswith("neighbors_") for name in names), "nothing is added yet"
+
+    guided.fusion.outer.kernel.assign_add(tf.random.stateless_normal(guided.fusion.outer.kernel.shape, [1, 2]))
+    found = neighbor_cases(Painter(guided, drawn), classifier)
+    assert list(found) == ["neighbors_helped", "neighbors_harmed"]
+    for sheet, sign in zip(found.values(), (1.0, -1.0), strict=True):
+        assert sheet.columns == ["Input", "Without neighbors", "With neighbors", "Neighbor 1", "Neighbor 2"]
+        moves = []
+        for title, row in zip(sheet.row_titles, sheet.rows, strict=True):
+            before, after = map(float, title.partition("score ")[2].split(" to "))
+            moves.append(sign * (after - before))
+            assert all(image.tobytes() in held for image in row[3:])
+            assert (row[1] != row[2]).any()
+        assert moves[0] > 0.0 and all(left >= right - 0.011 for left, right in itertools.pairwise(moves))
+    assert set(neighbor_cases(Painter(StyledModel(), drawn), classifier).values()) == {None}
