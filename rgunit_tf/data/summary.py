@@ -43,6 +43,8 @@ def table(records: Records, parts: Mapping[str, np.ndarray], settings: Mapping[s
     lines = [f"data: {settings['source']} {root}, {schema.size} {kind}, {settings['image_size']} px"]
     lines += _aligned([head, *rows])
     lines += [f"  {line}" for line in (_domains(records, parts["train"], settings["balance"]), _shape(records))]
+    if records.identities is not None:
+        lines.append(f"  {_people(records.identities, parts)}")
     lines += [f"  left out: {line}" for line in (*records.left_out, *notes)]
     return "\n".join(lines)
 
@@ -78,6 +80,15 @@ def _domains(records: Records, rows: np.ndarray, balanced: bool) -> str:
         f"domains: {len(counts)}, unevenly: {say(vectors[largest])} has {counts[largest]} training images, "
         f"{ratio:.0f} times as many as {say(vectors[smallest])} ({counts[smallest]}); {remedy}"
     )
+
+
+def _people(identities: np.ndarray, parts: Mapping[str, np.ndarray]) -> str:
+    """How many there are, and whether the parts share some: then who is tested was trained on."""
+    people, found_in = np.unique(
+        np.concatenate([np.unique(identities[rows]) for rows in parts.values()]), return_counts=True
+    )
+    shared = int((found_in > 1).sum())
+    return f"people: {len(people)}, {f'{shared} of them in several parts' if shared else 'each in one part alone'}"
 
 
 def sample_sizes(reader: Reader) -> list[tuple[int, int]]:

@@ -44,7 +44,7 @@ class NeighborStyles:
         self._domains = tf.constant(domains, tf.float32)
         self._counts = tf.constant(np.bincount(numbers), tf.int32)
         self._starts = tf.constant(np.cumsum(np.bincount(numbers)) - np.bincount(numbers), tf.int32)
-        self._by_domain = variable_of(np.argsort(numbers, kind="stable").astype(np.int32), "rows_by_domain")
+        self._by_domain = tf.constant(np.argsort(numbers, kind="stable"), tf.int32)
 
     def nearest(self, asked: tf.Tensor, rows: tf.Tensor, exclude: tf.Tensor | None = None) -> tf.Tensor:
         """The style of that candidate of the domain asked for which is nearest to what was asked.

@@ -43,6 +43,18 @@ def test_attributes_with_their_share(celeba):
     assert "retrieval: 30 images, data.retrieval_source=all" in text
 
 
+def test_people_and_whether_the_parts_share_some(celeba):
+    celeba.write_partition([0] * 30 + [1] * 4 + [2] * 6)
+    options = {"image_size": 16, "attributes": ("Male",), "groups": ()}
+    assert "people" not in data.load("celeba", celeba.root, **options).summary
+    for people, said in (
+        (np.arange(40) // 2, "people: 20, each in one part alone"),
+        (np.arange(40) // 4, "people: 10, 2 of them in several parts"),
+    ):
+        celeba.write_identities(people)
+        assert said in data.load("celeba", celeba.root, **options).summary
+
+
 def test_files_that_cannot_be_decoded_are_counted(make_folder):
     root = make_folder({"cat": 120, "dog": 120})
     (root / "cat/5.png").write_bytes(b"broken")
