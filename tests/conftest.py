@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from absl import logging
 
 import rgunit_tf  # noqa: F401  (chooses Keras 2 and oneDNN before a test imports TensorFlow)
 
@@ -67,6 +68,12 @@ def seeded() -> None:
     np.random.seed(0)
     if "tensorflow" in sys.modules:
         sys.modules["tensorflow"].random.set_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def told() -> None:
+    """Every test starts with warnings logged, whatever verbosity a command that ran before it was given."""
+    logging.set_verbosity(logging.WARNING)
 
 
 @pytest.fixture(scope="session")
