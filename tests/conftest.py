@@ -27,8 +27,8 @@ gc.set_threshold(50_000, 20, 20)
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SOAK = ROOT / "tests" / "soak"
-TOGETHER = ("tests/serving/", "tests/evaluation/")
-"""Folders whose files share what takes long to make, exports and a classifier: one process runs all of a folder."""
+TOGETHER = ("tests/serving/", "tests/evaluation/", "tests/integration/")
+"""Folders whose files share what takes long to make, exports, a classifier, a run: one process runs all of a folder."""
 
 
 @pytest.hookimpl(tryfirst=True)
