@@ -25,6 +25,7 @@ from rgunit_tf import progress
 from rgunit_tf.cli import launcher
 from rgunit_tf.cli.flags import Flags
 from rgunit_tf.errors import UserError
+from rgunit_tf.names import several
 
 if TYPE_CHECKING:
     from rgunit_tf.data.folder import FolderReader
@@ -58,8 +59,9 @@ def main(argv: list[str]) -> None:
         manifest = prepare.write_tfrecord(records, output, retrieval, workers=workers, progress=show)
     parts = {name: sum(entry["images"] for entry in entries) for name, entries in manifest["splits"].items()}
     shards = [entry for entries in manifest["splits"].values() for entry in entries]
-    said = f"prepare: {sum(parts.values())} images ({', '.join(f'{name} {count}' for name, count in parts.items())})"
-    said += f" in {len(shards)} shards, {sum(entry['bytes'] for entry in shards) / 2**20:.1f} MiB"
+    counts = ", ".join(f"{name} {count}" for name, count in parts.items())
+    said = f"prepare: {several(sum(parts.values()), 'image')} ({counts})"
+    said += f" in {several(len(shards), 'shard')}, {sum(entry['bytes'] for entry in shards) / 2**20:.1f} MiB"
     said += f", {time.monotonic() - started:.1f} s"
     skipped = len(prepare.unreadable(manifest))
     said += f"; {skipped} unreadable skipped, see {output / 'dataset.json'}" if skipped else ""

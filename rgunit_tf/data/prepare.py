@@ -30,7 +30,7 @@ from rgunit_tf.data import decoding, tfrecord
 from rgunit_tf.data.records import Reader, Records
 from rgunit_tf.data.shard_writer import PROGRESS, write_shards
 from rgunit_tf.errors import UserError
-from rgunit_tf.names import to_bytes
+from rgunit_tf.names import several, to_bytes
 
 SHARD_BYTES = 32 << 20
 MAX_UNREADABLE = 0.01
@@ -187,7 +187,9 @@ def _refuse(bad: list[tuple[str, str]], count: int, output: pathlib.Path) -> Non
 
 def _tell(bad: list[tuple[str, str]]) -> None:
     if bad:
-        logging.warning("Skipped %d unreadable images, see %s: %s", len(bad), tfrecord.MANIFEST, decoding.listed(bad))
+        logging.warning(
+            "Skipped %s, see %s: %s", several(len(bad), "unreadable image"), tfrecord.MANIFEST, decoding.listed(bad)
+        )
 
 
 def _start(output: pathlib.Path, plan: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from rgunit_tf.data import decoding, folder
 from rgunit_tf.errors import UserError
 from rgunit_tf.inference.description import Description
 from rgunit_tf.inference.frames import read_square
-from rgunit_tf.names import printable
+from rgunit_tf.names import printable, several
 
 _NAMED = 5
 
@@ -93,7 +93,7 @@ def passed_over(others: Sequence[str]) -> str:
         return ""
     unread = [path for path in others if decoding.is_unread_picture(path)]
     named = f"; the first pictures of them: {', '.join(map(printable, unread[:_NAMED]))}" if unread else ""
-    return f"{len(others)} files passed over, {decoding.counted(others)}{named}"
+    return f"{several(len(others), 'file')} passed over, {decoding.counted(others)}{named}"
 
 
 def _is_made(path: pathlib.Path, made: Sequence[pathlib.Path]) -> bool:
