@@ -133,8 +133,15 @@ class Translator(Stage):
         return self.decode(self.guide(self.content_encoder(images), styles, ids, None), styles, images)
 
     def call(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
-        """{`image` [B, H, W, 3], `style` [B, S]} -> translated images [B, H, W, 3]."""
-        return self.translate_with_style(inputs["image"], inputs["style"])[0]
+        """Translates a batch: {`image` [B, H, W, 3] in [-1, 1], ...} -> the same shape and range.
+
+        To `style` [B, S] where it is given, else to the mean style of `target` [B, K], else of `label` [B, K], which
+        gives the model's reconstruction. `id`, string [B], as for `translate_with_style`.
+        """
+        styles = inputs.get("style")
+        if styles is None:
+            styles = self.prior.mean(inputs["target"] if "target" in inputs else inputs["label"])
+        return self.translate_with_style(inputs["image"], styles, inputs.get("id"))[0]
 
     def predict_labels(self, images: tf.Tensor) -> tf.Tensor:
         """Attributes of images [B, H, W, 3] in [-1, 1]: see `AttributeSchema.nearest_labels`; float32 [B, K]."""
