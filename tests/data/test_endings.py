@@ -74,7 +74,7 @@ def test_a_telephone_s_photograph_is_read_upright(tmp_path):
     turned = upright.transpose(Image.Transpose.ROTATE_90)
     exif = turned.getexif()
     exif[0x0112] = 6
-    turned.save(tmp_path / "a.heic", quality=95, exif=exif)
+    turned.save(tmp_path / "a.heic", quality=95, exif=exif.tobytes())
     assert folder.image_names(tmp_path) == ["a.heic"] and decoding.counted(["b.heic"]) == "1 .heic"
     pixels = decoding.decode((tmp_path / "a.heic").read_bytes(), 16).astype(int)
     upright.save(tmp_path / "b.png")
