@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from rgunit_tf import progress
+from rgunit_tf import face_alignment, progress
 from rgunit_tf.cli import launcher
 from rgunit_tf.cli.flags import Flags
 from rgunit_tf.errors import UserError
@@ -36,6 +36,7 @@ _OUTPUT = FLAGS.output("folder for the shards; a new one, or one where the same 
 _WORKERS = flags.DEFINE_integer(
     "workers", None, "processes that read, check and write [all cores]", lower_bound=1, flag_values=FLAGS.values
 )
+_ALIGN_FACES = FLAGS.align_faces()
 
 
 def main(argv: list[str]) -> None:
@@ -45,6 +46,8 @@ def main(argv: list[str]) -> None:
     from rgunit_tf.data import decoding, prepare, summary
 
     started = time.monotonic()
+    if _ALIGN_FACES.value:
+        face_alignment.check()
     settings = dict(_CONFIG.value.data)
     records = data.records_of(settings)
     retrieval = _retrieval(os.path.expanduser(settings["retrieval_source"]))
@@ -56,7 +59,9 @@ def main(argv: list[str]) -> None:
             bar.update(done - bar.n)
 
         workers = _WORKERS.value or decoding.threads()
-        manifest = prepare.write_tfrecord(records, output, retrieval, workers=workers, progress=show)
+        manifest = prepare.write_tfrecord(
+            records, output, retrieval, workers=workers, progress=show, align_faces=_ALIGN_FACES.value
+        )
     parts = {name: sum(entry["images"] for entry in entries) for name, entries in manifest["splits"].items()}
     shards = [entry for entries in manifest["splits"].values() for entry in entries]
     counts = ", ".join(f"{name} {count}" for name, count in parts.items())

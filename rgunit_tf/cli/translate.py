@@ -84,6 +84,7 @@ _SHOW_NEIGHBORS = flags.DEFINE_bool(
     "write the real images that guided each result beside it (guided models of a run)",
     flag_values=FLAGS.values,
 )
+_ALIGN_FACES = FLAGS.align_faces()
 _PASTE_BACK = flags.DEFINE_bool(
     "paste_back", False, "put each result back into its full-size picture, through the mask", flag_values=FLAGS.values
 )
@@ -136,6 +137,7 @@ def _request() -> Request:
         show_mask=_SHOW_MASK.value,
         show_neighbors=_SHOW_NEIGHBORS.value,
         animate=_ANIMATE.value,
+        align_faces=_ALIGN_FACES.value,
     )
 
 
