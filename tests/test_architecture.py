@@ -13,6 +13,7 @@ BASE = {
     "config",
     "domains",
     "errors",
+    "face_alignment",
     "grid",
     "lazy",
     "legacy_keras",

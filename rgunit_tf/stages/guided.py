@@ -36,6 +36,7 @@ class GuidedModel(TranslationModel):
       initial_share: the neighbours' share in the fused content before training; beyond 0 the model does not start as
         the translation model, and learns to use what it is given.
       contents: those of the gallery's first rows, [M, h, w, C], where they are known; else they are computed.
+      inference: to be used and not trained: it has no D, and the networks of `translation` themselves.
 
     Raises:
       UserError: more neighbours than the gallery has besides an image itself, or an unknown mode or dtype.
@@ -54,6 +55,7 @@ class GuidedModel(TranslationModel):
         content_cache_dtype: str = "float32",
         initial_share: float = 0.0,
         contents: np.ndarray | None = None,
+        inference: bool = False,
     ):
         if mode not in MODES:
             raise UserError(f"mode={mode!r}; known: {', '.join(MODES)}")
@@ -69,6 +71,8 @@ class GuidedModel(TranslationModel):
             translation.seed,
             float(translation.mask_strength),
             name="guided",
+            inference=inference,
+            source=translation if inference else None,
             **translation.architecture,
         )
         self.retrieval = retrieval
@@ -77,8 +81,9 @@ class GuidedModel(TranslationModel):
         self._gallery = lambda: gallery
         self.neighbors, self.mode = neighbors, mode
         self.loss_settings = translation.loss_settings
-        for mine, theirs in zip(self._copied_parts(self), self._copied_parts(translation), strict=True):
-            mine.set_weights(theirs.get_weights())
+        if not inference:
+            for mine, theirs in zip(self._copied_parts(self), self._copied_parts(translation), strict=True):
+                mine.set_weights(theirs.get_weights())
         self.content_encoder.trainable = self.style_encoder.trainable = False
         self.fusion = Fusion(self.content_encoder.channels, initial_share)
         self.content_cache = {"content_cache_mb": content_cache_mb, "content_cache_dtype": content_cache_dtype}
@@ -88,7 +93,7 @@ class GuidedModel(TranslationModel):
             content = tf.zeros((1, *shape))
             self.fusion(content, tf.stack([content] * neighbors, 1))
             self.contents_of = Contents(
-                gallery, self.content_encoder, shape, content_cache_mb, content_cache_dtype, contents
+                gallery, self.content_encoder, shape, content_cache_mb, content_cache_dtype, contents, inference
             )
 
     def compile(self, *args: Any, jit_compile: bool | None = None, **kwargs: Any) -> None:

@@ -6,7 +6,26 @@ import math
 import time
 from typing import Any
 
+import numpy as np
+
 from rgunit_tf.evaluation.metrics import bootstrap
+
+
+class Record(dict[str, Any]):
+    """A figure, JSON-ready, and beside it what does not go to the file: the numbers of each image behind it.
+
+    Attributes:
+      above: [N] or [N, K], whose mean is the figure; None where it is no mean over images. Copies lose it.
+      below: as `above`: the figure is mean(above) / mean(below); None: 1 an image.
+    """
+
+    above: np.ndarray | None = None
+    below: np.ndarray | None = None
+
+    def of_images(self, above: np.ndarray, below: np.ndarray | None = None) -> Record:
+        """Itself, with the numbers of each image."""
+        self.above, self.below = above, below
+        return self
 
 
 def measurement(
@@ -17,7 +36,7 @@ def measurement(
     seed: int,
     started: float,
     **details: float | None,
-) -> dict[str, Any]:
+) -> Record:
     """A JSON-ready record of one figure.
 
     Args:
@@ -30,7 +49,7 @@ def measurement(
       **details: further figures of the record, such as the deviation over splits.
     """
     finite = interval is not None and all(map(math.isfinite, interval))
-    return {
+    fields = {
         "value": float(value) if math.isfinite(value) else None,
         "interval": [float(bound) for bound in interval] if interval is not None and finite else None,
         "confidence": bootstrap.CONFIDENCE if finite else None,
@@ -40,3 +59,4 @@ def measurement(
         "seconds": round(time.perf_counter() - started, 3),
         **details,
     }
+    return Record(fields)
