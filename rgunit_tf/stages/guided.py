@@ -129,6 +129,10 @@ class GuidedModel(TranslationModel):
         """As at the end of the translation stage."""
         return self.loss_settings.final_noise
 
+    def change_share(self) -> tf.Tensor | float:
+        """As at the end of the translation stage."""
+        return self.loss_settings.final_change
+
     def guide(self, content: tf.Tensor, styles: tf.Tensor, ids: tf.Tensor, noise: StepNoise | None) -> tf.Tensor:
         """Eq. 9: the input's content fused with that of the images retrieved for it and the style."""
         if not self.neighbors:

@@ -38,6 +38,7 @@ VALUE_TERMS = ("values_g", "values_d")
 """Of a discriminator that judges each attribute's value, too."""
 
 CHANGE_TERMS = ("change",)  # where `loss.change` weighs it
+_SETTLED = 0.6  # of the stage
 STEP_TERMS = ("generator_gradient_norm", "discriminator_gradient_norm", "learning_rate")
 
 
@@ -227,6 +228,11 @@ class TranslationModel(Translator):
         done = tf.minimum(1.0, tf.cast(self.step, tf.float32) / self.optimizer_settings.steps)
         return 1.0 - (1.0 - self.loss_settings.final_noise) * done
 
+    def change_share(self) -> tf.Tensor | float:
+        """What is left of the weight of `change`: G first learns what to leave alone, then to draw."""
+        done = tf.minimum(1.0, tf.cast(self.step, tf.float32) / (_SETTLED * self.optimizer_settings.steps))
+        return 1.0 - (1.0 - self.loss_settings.final_change) * done
+
     def _shown(self, images: tf.Tensor, noise: StepNoise) -> tf.Tensor:
         """What D sees: with noise of a deviation drawn an image, which hides patches too small to matter to an eye.
 
@@ -276,7 +282,7 @@ class TranslationModel(Translator):
         )
         if weights.change:
             terms["change"] = losses.change(passes.translated, batch["image"])
-            terms["generator_loss"] += weights.change * terms["change"]
+            terms["generator_loss"] += weights.change * self.change_share() * terms["change"]
         if self.discriminator.says_values:
             terms["values_g"] = losses.generator_values(passes.on_translated, batch["target"], hinge)
             terms["values_d"] = losses.discriminator_values(

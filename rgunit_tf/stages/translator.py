@@ -65,7 +65,7 @@ class Translator(Stage):
             self.content_encoder, self.style_encoder = source.content_encoder, source.style_encoder
             self.decoder = source.decoder
         else:
-            self.content_encoder = ContentEncoder(model.width, model.residual_blocks)
+            self.content_encoder = ContentEncoder(model.width, model.residual_blocks, model.content_normalization)
             self.style_encoder = StyleEncoder(self.prior.style_dim, model.width)
             self.decoder = Decoder(model.width, model.residual_blocks, model.mlp_width)
             images = tf.zeros((1, image_size, image_size, 3))

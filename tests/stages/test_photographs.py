@@ -122,6 +122,19 @@ def test_what_a_translation_changes_may_cost(make_translation, make_batch):
     assert costly.train_step(batch)["change"] > 0
 
 
+def test_what_a_change_costs_falls_until_six_tenths_of_the_stage(make_translation, make_batch):
+    model = make_translation({"steps": 100}, {"change": 10.0, "final_change": 0.2})
+    for step, share in ((0, 1.0), (30, 0.6), (60, 0.2), (90, 0.2)):
+        model.step.assign(step)
+        assert float(model.change_share()) == pytest.approx(share)
+    batch = make_batch()
+    late = model.loss_terms(model.forward(batch, noise()), batch)
+    model.step.assign(30)
+    early = model.loss_terms(model.forward(batch, noise()), batch)
+    fallen = float(early["generator_loss"] - late["generator_loss"])
+    assert fallen == pytest.approx(10.0 * 0.4 * float(late["change"]), rel=1e-3)
+
+
 @installed
 def test_one_batch_is_learnt_by_heart_and_the_network_is_left_as_it_is(make_translation, make_batch):
     model, batch = make_translation({"learning_rate": 3e-3}, LOSS, **PROJECTED), grey(make_batch())
