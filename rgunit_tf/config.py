@@ -117,6 +117,11 @@ SETTINGS: dict[str, dict[str, Setting]] = {
         "judge_values": Setting(
             False, "a D of convolutions says real or fake of each attribute's value too, as a projected one always does"
         ),
+        "aligned": Setting(
+            True,
+            "a projected D tells an attribute's value by where in the picture it sees what, as of aligned faces; else "
+            "by what it sees anywhere",
+        ),
         "drawing": Setting(
             "picture",
             "what G draws where the mask is 1: the picture, or its difference from the input",

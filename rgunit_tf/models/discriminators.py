@@ -13,7 +13,7 @@ from rgunit_tf.models.projected_discriminator import ProjectedDiscriminator
 def make_discriminator(settings: Any, num_attributes: int, image_size: int) -> Discriminator | ProjectedDiscriminator:
     """D, with its weights, for images of `image_size` pixels; settings are `config.SETTINGS["model"]`."""
     if settings.discriminator == "efficientnet":
-        made = ProjectedDiscriminator(num_attributes, settings.discriminator_width)
+        made = ProjectedDiscriminator(num_attributes, settings.discriminator_width, settings.aligned)
         made.build_for(image_size)
         return made
     layers, scales = settings.discriminator_layers, settings.discriminator_scales
