@@ -8,6 +8,7 @@ import pytest
 
 BASE = {
     "atomic",
+    "blaze_face",
     "cache",
     "cluster",
     "config",

@@ -2,7 +2,6 @@
 
 import io
 import pathlib
-import types
 
 import numpy as np
 import pytest
@@ -62,15 +61,11 @@ def detector(monkeypatch):
         shown.append(picture.size)
         eyes = found(picture) if (np.asarray(picture).astype(int).std(axis=2) > 60).any() else None
         if eyes is None:
-            return []
-        near, far = ([tuple(one) for one in eyes * scale / picture.size] for scale in (1.0, 0.1))
-        box = types.SimpleNamespace
-        return [Face(far, box(width=0.1, height=0.1)), Face(near, box(width=0.5, height=0.5))]
-
-    class Face(list):
-        def __init__(self, points, bbox):
-            super().__init__(reversed(points))
-            self.bbox = bbox
+            return np.zeros((0, 8, 2))
+        faces = np.zeros((2, 8, 2))
+        faces[:, 1] = [[0.1, 0.1], [0.5, 0.5]]
+        faces[:, 2:4] = [0.1 * eyes[::-1] / picture.size, eyes[::-1] / picture.size]
+        return faces
 
     monkeypatch.setattr(face_alignment, "_detectors", lambda: (detect,))
     return shown
