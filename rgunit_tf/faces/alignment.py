@@ -12,8 +12,8 @@ import threading
 import numpy as np
 from PIL import Image
 
-from rgunit_tf import blaze_face
 from rgunit_tf.errors import UserError
+from rgunit_tf.faces import blaze_face
 
 SIZE = (178, 218)
 """Width and height of what is made, CelebA's."""
