@@ -20,10 +20,10 @@ import webbrowser
 
 from absl import flags
 
-from rgunit_tf import face_alignment
 from rgunit_tf.cli import launcher
 from rgunit_tf.cli.flags import Flags
 from rgunit_tf.errors import UserError
+from rgunit_tf.faces import alignment
 
 FLAGS = Flags()
 _MODEL = FLAGS.model()
@@ -49,7 +49,7 @@ def main(argv: list[str]) -> int:
     from rgunit_tf.inference.description import describe
 
     if _ALIGN_FACES.value:
-        face_alignment.check()
+        alignment.check()
     description = describe(_MODEL.value, "translate")
     if not description.translates:
         raise UserError(f"--model={_MODEL.value} is an export of the retrieval stage; give another stage's")

@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from rgunit_tf import face_alignment, progress
+from rgunit_tf import progress
 from rgunit_tf.cli import launcher
 from rgunit_tf.cli.flags import Flags
 from rgunit_tf.errors import UserError
+from rgunit_tf.faces import alignment
 from rgunit_tf.names import several
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def main(argv: list[str]) -> None:
 
     started = time.monotonic()
     if _ALIGN_FACES.value:
-        face_alignment.check()
+        alignment.check()
     settings = dict(_CONFIG.value.data)
     records = data.records_of(settings)
     retrieval = _retrieval(os.path.expanduser(settings["retrieval_source"]))

@@ -17,8 +17,8 @@ from concurrent import futures
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from rgunit_tf import face_alignment
 from rgunit_tf.data.records import Reader
+from rgunit_tf.faces import alignment
 from rgunit_tf.names import printable
 
 # Part of the key of decoded caches: raise it whenever the pixels that `decode` returns change.
@@ -183,7 +183,7 @@ def threads() -> int:
 
 
 def face_of(encoded: bytes) -> bytes:
-    """The largest face of a picture, aligned as CelebA's are: a PNG file of `face_alignment.SIZE`.
+    """The largest face of a picture, aligned as CelebA's are: a PNG file of `alignment.SIZE`.
 
     Raises:
       UnreadableImageError: no image, or no face in it.
@@ -191,7 +191,7 @@ def face_of(encoded: bytes) -> bytes:
     # Refuses whatever cannot be decoded, in its own words.
     decode(encoded, 8)
     with Image.open(io.BytesIO(encoded)) as image:
-        face = face_alignment.aligned(to_rgb(ImageOps.exif_transpose(image)))
+        face = alignment.aligned(to_rgb(ImageOps.exif_transpose(image)))
     if face is None:
         raise UnreadableImageError("no face was found in it")
     buffer = io.BytesIO()

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rgunit_tf import face_alignment
 from rgunit_tf.errors import UserError
+from rgunit_tf.faces import alignment
 from rgunit_tf.inference.attributes import check_changes, parse_changes
 from rgunit_tf.inference.description import Description
 
@@ -70,7 +70,7 @@ class Request:
         for changes in self.interpolate or ():
             check_changes(description.schema, changes or (), "--interpolate")
         if self.align_faces:
-            face_alignment.check()
+            alignment.check()
         if self.align_faces and self.paste_back:
             raise UserError("--align_faces cuts faces out, --paste_back puts squares back; leave one of them out")
         if self.samples and not self.to:

@@ -77,7 +77,7 @@ def test_what_an_export_cannot_do(description):
 
 
 def test_aligned_faces_are_another_setting_and_are_not_pasted_back(description, monkeypatch):
-    monkeypatch.setattr("rgunit_tf.face_alignment.check", lambda: None)
+    monkeypatch.setattr("rgunit_tf.faces.alignment.check", lambda: None)
     plain, aligned = Request(to=(("Young",),)), Request(to=(("Young",),), align_faces=True)
     aligned.check(description)
     assert aligned.settings(description) != plain.settings(description)

@@ -193,7 +193,7 @@ def test_the_face_of_each_picture_is_translated(make_job, model, photos, tmp_pat
             raise decoding.UnreadableImageError("no face was found in it")
         return (photos / "sub" / "grey.png").read_bytes()
 
-    monkeypatch.setattr("rgunit_tf.face_alignment.check", lambda: None)
+    monkeypatch.setattr("rgunit_tf.faces.alignment.check", lambda: None)
     monkeypatch.setattr(decoding, "face_of", face_of)
     outcome = make_job(dataclasses.replace(MALE, align_faces=True)).run(model)
     assert outcome.failed["a.jpg"] == "no face was found in it" and outcome.made >= 4

