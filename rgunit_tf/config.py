@@ -106,6 +106,11 @@ SETTINGS: dict[str, dict[str, Setting]] = {
             4, "residual blocks of the content encoder and of the decoder each", low=1, high=256
         ),
         "style_dim": Setting(8, "style dimensions an attribute", low=1, high=4096),
+        "content_normalization": Setting(
+            "instance",
+            "of the convolutions of Ec: `instance`, after which content has no colours, or `layer`, which keeps them",
+            choices=("instance", "layer"),
+        ),
         "mlp_width": Setting(256, "hidden units of the MLP that predicts AdaIN parameters", low=1, high=1 << 16),
         "discriminator_width": Setting(
             64, "channels of the discriminator's first layer; they double up to 8 times it", low=1, high=4096
@@ -120,6 +125,11 @@ SETTINGS: dict[str, dict[str, Setting]] = {
         ),
         "judge_values": Setting(
             False, "a D of convolutions says real or fake of each attribute's value too, as a projected one always does"
+        ),
+        "aligned": Setting(
+            True,
+            "a projected D tells an attribute's value by where in the picture it sees what, as of aligned faces; else "
+            "by what it sees anywhere",
         ),
         "drawing": Setting(
             "picture",
@@ -150,6 +160,12 @@ SETTINGS: dict[str, dict[str, Setting]] = {
             0.0,
             "weight of the mean difference between the translated image and its input, of what should stay",
             low=0.0,
+        ),
+        "final_change": Setting(
+            1.0,
+            "share of `change` that is left from six tenths of the translation stage on, and in the guided one",
+            low=0.0,
+            high=1.0,
         ),
         "halves": Setting(
             False,

@@ -41,6 +41,11 @@ def to_array(names: Any) -> np.ndarray:
     return np.array([to_text(name) for name in values.reshape(-1)], np.str_).reshape(values.shape)
 
 
+def several(count: int, what: str) -> str:
+    """So many of something, named in the singular: `1 file`, `2 files`."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
 def printable(name: str) -> str:
     """A name for a message of one line: what cannot be printed is escaped."""
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in name)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from absl import logging
 
 import rgunit_tf  # noqa: F401  (chooses Keras 2 and oneDNN before a test imports TensorFlow)
 
@@ -26,8 +27,8 @@ gc.set_threshold(50_000, 20, 20)
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SOAK = ROOT / "tests" / "soak"
-TOGETHER = ("tests/serving/", "tests/evaluation/")
-"""Folders whose files share what takes long to make, exports and a classifier: one process runs all of a folder."""
+TOGETHER = ("tests/serving/", "tests/evaluation/", "tests/integration/")
+"""Folders whose files share what takes long to make, exports, a classifier, a run: one process runs all of a folder."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -67,6 +68,12 @@ def seeded() -> None:
     np.random.seed(0)
     if "tensorflow" in sys.modules:
         sys.modules["tensorflow"].random.set_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def told() -> None:
+    """Every test starts with warnings logged, whatever verbosity a command that ran before it was given."""
+    logging.set_verbosity(logging.WARNING)
 
 
 @pytest.fixture(scope="session")

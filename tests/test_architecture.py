@@ -27,7 +27,8 @@ BASE = {
 
 MAY_IMPORT = {
     "": BASE | {"data", "evaluation", "inference", "losses", "models", "retrieval", "serving", "stages"},
-    "data": BASE,
+    "faces": BASE,
+    "data": BASE | {"faces"},
     "models": BASE | {"pretrained"},
     "pretrained": BASE,
     "losses": BASE | {"models"},
@@ -37,12 +38,12 @@ MAY_IMPORT = {
     "stages": BASE | {"losses", "models", "retrieval", "serving"},
     "runs": BASE | {"", "data", "distribution", "models", "retrieval", "serving", "stages"},
     "evaluation": BASE | {"", "data", "pretrained", "retrieval", "runs", "stages"},
-    "inference": BASE | {"data", "models", "retrieval", "runs"},
+    "inference": BASE | {"data", "faces", "models", "retrieval", "runs"},
     "demo": BASE | {"data", "inference", "runs"},
     "experiments": BASE | {"data", "evaluation", "retrieval", "runs", "stages"},
     "benchmarks": BASE
     | {"data", "distribution", "evaluation", "inference", "losses", "models", "retrieval", "runs", "serving", "stages"},
-    "cli": BASE | {"benchmarks", "data", "demo", "evaluation", "experiments", "inference", "runs"},
+    "cli": BASE | {"benchmarks", "data", "demo", "evaluation", "experiments", "faces", "inference", "runs"},
 }
 """What each package may import, by their names below `rgunit_tf`; "" is `rgunit_tf` itself (its version)."""
 

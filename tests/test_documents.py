@@ -183,7 +183,7 @@ def test_settings_named_in_the_text():
 
 def test_a_command_that_is_wrong_is_noticed():
     wrong = ["bin/train --stage=guidde", "bin/train --config.loss.cylce=3", "bin/train --config.loss.cycle=much"]
-    wrong += ["bin/train --top=3", "bin/evaluate", "bin/train --config=configs/none.py", "bin/bench walk", "bin/tran x"]
+    wrong += ["bin/train --top=3", "bin/export", "bin/train --config=configs/none.py", "bin/bench walk", "bin/tran x"]
     wrong += ["bin/test -m soke", "bin/test tests/none", "bin/train --config.data.image_size=30 | cat"]
     commands = [("here", command) for line in wrong for command in documents.commands_in(line)]
     assert len(commands) == len(wrong) == len(complaints(commands))

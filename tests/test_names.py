@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rgunit_tf.names import printable, to_array, to_bytes, to_tensor, to_text
+from rgunit_tf.names import printable, several, to_array, to_bytes, to_tensor, to_text
 
 NAMES = ["a.png", "é.png", "caf\udce9.png", ""]
 
@@ -27,3 +27,7 @@ def test_no_names():
 
 def test_a_message_can_be_printed():
     assert printable("caf\udce9\n.png").encode() == rb"caf\udce9\n.png"
+
+
+def test_one_is_no_several():
+    assert [several(count, "test image") for count in (0, 1, 2)] == ["0 test images", "1 test image", "2 test images"]

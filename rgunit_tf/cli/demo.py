@@ -23,6 +23,7 @@ from absl import flags
 from rgunit_tf.cli import launcher
 from rgunit_tf.cli.flags import Flags
 from rgunit_tf.errors import UserError
+from rgunit_tf.faces import alignment
 
 FLAGS = Flags()
 _MODEL = FLAGS.model()
@@ -39,6 +40,7 @@ _EXAMPLES = flags.DEFINE_multi_string(
     flag_values=FLAGS.values,
 )
 _OPEN_BROWSER = flags.DEFINE_bool("open_browser", False, "show the page in a browser", flag_values=FLAGS.values)
+_ALIGN_FACES = FLAGS.align_faces()
 
 
 def main(argv: list[str]) -> int:
@@ -46,6 +48,8 @@ def main(argv: list[str]) -> int:
     del argv
     from rgunit_tf.inference.description import describe
 
+    if _ALIGN_FACES.value:
+        alignment.check()
     description = describe(_MODEL.value, "translate")
     if not description.translates:
         raise UserError(f"--model={_MODEL.value} is an export of the retrieval stage; give another stage's")
@@ -60,7 +64,7 @@ def main(argv: list[str]) -> int:
         from rgunit_tf.demo.studio import Studio
         from rgunit_tf.inference.model import load
 
-        studio = Studio(load(description), pictures)
+        studio = Studio(load(description), pictures, _ALIGN_FACES.value)
         seconds = studio.warm_up()
         local = server.is_local(_HOST.value)
         if not local:

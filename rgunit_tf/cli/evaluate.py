@@ -1,5 +1,11 @@
 """Measures the finished stages of a run on its test images, and writes the report.
 
+    evaluate --workdir=runs/avatars
+    evaluate --compare=runs/a,runs/b --output=comparison.html
+
+The second measures nothing: it puts finished evaluations side by side, with intervals of the differences, image by
+image, where both were asked the same of the same test images.
+
 Writes <workdir>/evaluation/metrics.json (every figure with what it was computed with, its images, its confidence
 interval, seed and time), pictures in evaluation/figures/, and evaluation/report.html, one page with all of it. The
 attribute classifier that judges translated images is trained on real training images at the first call, and kept.
@@ -17,13 +23,21 @@ distances to real images, under its own name; where a model was trained against 
 
 from __future__ import annotations
 
+import pathlib
+
 from absl import flags
 
 from rgunit_tf.cli import launcher
 from rgunit_tf.cli.flags import Flags
+from rgunit_tf.errors import UserError
 
 FLAGS = Flags()
-_WORKDIR = FLAGS.workdir()
+_WORKDIR = FLAGS.workdir(required=False)
+_COMPARE = flags.DEFINE_list(
+    "compare", None, "runs to compare, by commas, in the place of --workdir", flag_values=FLAGS.values
+)
+_OUTPUT = FLAGS.output("page of --compare", required=False)
+_ROOT = flags.DEFINE_string("root", None, "where the run's data lie now, if they have moved", flag_values=FLAGS.values)
 _STAGE = FLAGS.stage()
 _SEED = FLAGS.seed()
 _CLASSIFIER = flags.DEFINE_enum(
@@ -67,11 +81,29 @@ _LPIPS_BACKBONE = flags.DEFINE_string(
 
 
 def main(argv: list[str]) -> None:
-    """Evaluates the stages asked for and prints the main figures."""
+    """Evaluates the stages asked for, or compares finished evaluations, and prints the main figures."""
     del argv
+    if (_COMPARE.value is None) == (_WORKDIR.value is None):
+        raise UserError("give either --workdir, a run to measure, or --compare, measured runs")
+    if _COMPARE.value is None:
+        _evaluate()
+    else:
+        _compare(_COMPARE.value)
+
+
+def _compare(runs: list[str]) -> None:
+    from rgunit_tf.evaluation.report import comparison
+
+    compared = comparison.Comparison(comparison.read(runs))
+    print("\n".join(compared.lines()))
+    print(f"written to {compared.write(pathlib.Path(_OUTPUT.value or 'comparison.html').expanduser())}")
+
+
+def _evaluate() -> None:
     from rgunit_tf.evaluation.report import summary
     from rgunit_tf.evaluation.report.writing import write_report
     from rgunit_tf.evaluation.stage_evaluation import METRICS, checked_stages, evaluate_workdir
+    from rgunit_tf.runs import finished
     from rgunit_tf.runs.workdir import Workdir
 
     workdir = Workdir(_WORKDIR.value)
@@ -88,6 +120,7 @@ def main(argv: list[str]) -> None:
             judge_weights=_JUDGES.value,
             lpips_weights=_LPIPS.value,
             lpips_backbone=_LPIPS_BACKBONE.value,
+            dataset=finished.load_dataset(workdir, _ROOT.value) if _ROOT.value else None,
         )
         page = write_report(workdir)
     print("\n".join(summary.lines(report)))

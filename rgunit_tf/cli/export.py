@@ -55,12 +55,14 @@ def main(argv: list[str]) -> None:
     stages = workdir.finished_stages() if _STAGE.value == "all" else [_STAGE.value]
     if not stages:
         raise UserError(f"--workdir={_WORKDIR.value}: no stage is finished; run bin/train first")
+    from rgunit_tf.evaluation.report import model_card
     from rgunit_tf.runs.exports import export_stage
 
     options = {"gallery_dtype": _GALLERY_DTYPE.value, "models_root": _MODELS_ROOT.value, "form": _FORMAT.value}
     with workdir.writing():
         for stage in stages:
             print(export_stage(workdir, stage, _INDEX.value, **options), flush=True)
+        model_card.write(workdir)
 
 
 def run() -> None:

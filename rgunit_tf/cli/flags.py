@@ -191,6 +191,15 @@ class Flags:
             flag_values=self.values,
         )
 
+    def align_faces(self) -> flags.FlagHolder[bool]:
+        """`--align_faces`: the faces of photographs are cut out as CelebA's are."""
+        return flags.DEFINE_bool(
+            "align_faces",
+            False,
+            "take the largest face of each picture, turned and scaled as CelebA's are (needs the extra `faces`)",
+            flag_values=self.values,
+        )
+
     def batch_size(self) -> flags.FlagHolder[int]:
         """`--batch_size=<number>`: pictures that go through the networks together."""
         return flags.DEFINE_integer("batch_size", 16, "pictures at a time", lower_bound=1, flag_values=self.values)

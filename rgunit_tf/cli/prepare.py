@@ -25,6 +25,8 @@ from rgunit_tf import progress
 from rgunit_tf.cli import launcher
 from rgunit_tf.cli.flags import Flags
 from rgunit_tf.errors import UserError
+from rgunit_tf.faces import alignment
+from rgunit_tf.names import several
 
 if TYPE_CHECKING:
     from rgunit_tf.data.folder import FolderReader
@@ -35,6 +37,7 @@ _OUTPUT = FLAGS.output("folder for the shards; a new one, or one where the same 
 _WORKERS = flags.DEFINE_integer(
     "workers", None, "processes that read, check and write [all cores]", lower_bound=1, flag_values=FLAGS.values
 )
+_ALIGN_FACES = FLAGS.align_faces()
 
 
 def main(argv: list[str]) -> None:
@@ -44,6 +47,8 @@ def main(argv: list[str]) -> None:
     from rgunit_tf.data import decoding, prepare, summary
 
     started = time.monotonic()
+    if _ALIGN_FACES.value:
+        alignment.check()
     settings = dict(_CONFIG.value.data)
     records = data.records_of(settings)
     retrieval = _retrieval(os.path.expanduser(settings["retrieval_source"]))
@@ -55,11 +60,14 @@ def main(argv: list[str]) -> None:
             bar.update(done - bar.n)
 
         workers = _WORKERS.value or decoding.threads()
-        manifest = prepare.write_tfrecord(records, output, retrieval, workers=workers, progress=show)
+        manifest = prepare.write_tfrecord(
+            records, output, retrieval, workers=workers, progress=show, align_faces=_ALIGN_FACES.value
+        )
     parts = {name: sum(entry["images"] for entry in entries) for name, entries in manifest["splits"].items()}
     shards = [entry for entries in manifest["splits"].values() for entry in entries]
-    said = f"prepare: {sum(parts.values())} images ({', '.join(f'{name} {count}' for name, count in parts.items())})"
-    said += f" in {len(shards)} shards, {sum(entry['bytes'] for entry in shards) / 2**20:.1f} MiB"
+    counts = ", ".join(f"{name} {count}" for name, count in parts.items())
+    said = f"prepare: {several(sum(parts.values()), 'image')} ({counts})"
+    said += f" in {several(len(shards), 'shard')}, {sum(entry['bytes'] for entry in shards) / 2**20:.1f} MiB"
     said += f", {time.monotonic() - started:.1f} s"
     skipped = len(prepare.unreadable(manifest))
     said += f"; {skipped} unreadable skipped, see {output / 'dataset.json'}" if skipped else ""

@@ -53,6 +53,7 @@ def main(argv: list[str]) -> None:
         reads = workdir.has_moved(config) or not all(workdir.is_complete(stage, config) for stage in wanted)
         if reads:
             data.check_root(config.data)
+        from rgunit_tf.evaluation.report import model_card
         from rgunit_tf.runs import exports, initial
         from rgunit_tf.runs.training import configure, in_use, train_stage
 
@@ -76,6 +77,7 @@ def main(argv: list[str]) -> None:
             if cluster.is_chief() and not exports.is_current(workdir, stage):
                 exports.export_stage(workdir, stage)
         if cluster.is_chief():
+            model_card.write(workdir)
             if _REPORT.value:
                 _report(workdir)
             attributes = dataset.schema.names if dataset else tuple(config.data.attributes)

@@ -28,7 +28,7 @@ from rgunit_tf import progress
 from rgunit_tf.cli import launcher
 from rgunit_tf.cli.flags import Flags
 from rgunit_tf.errors import UserError
-from rgunit_tf.names import printable
+from rgunit_tf.names import printable, several
 
 if TYPE_CHECKING:
     from rgunit_tf.inference.description import Description
@@ -84,6 +84,7 @@ _SHOW_NEIGHBORS = flags.DEFINE_bool(
     "write the real images that guided each result beside it (guided models of a run)",
     flag_values=FLAGS.values,
 )
+_ALIGN_FACES = FLAGS.align_faces()
 _PASTE_BACK = flags.DEFINE_bool(
     "paste_back", False, "put each result back into its full-size picture, through the mask", flag_values=FLAGS.values
 )
@@ -136,6 +137,7 @@ def _request() -> Request:
         show_mask=_SHOW_MASK.value,
         show_neighbors=_SHOW_NEIGHBORS.value,
         animate=_ANIMATE.value,
+        align_faces=_ALIGN_FACES.value,
     )
 
 
@@ -162,7 +164,7 @@ def _summary(outcome: Outcome, request: Request, description: Description, secon
     if outcome.made or not outcome.kept:
         rate = outcome.made / seconds
         said.append(
-            f"{outcome.made} pictures translated {request.target} by the {description} "
+            f"{several(outcome.made, 'picture')} translated {request.target} by the {description} "
             f"in {seconds:.1f} s ({rate:.1f} a second)"
         )
     if outcome.replaced:
@@ -172,7 +174,7 @@ def _summary(outcome: Outcome, request: Request, description: Description, secon
     if outcome.made and request.fit == "pad":
         said.append("the whole of each picture, edges drawn out to a square")
     if outcome.kept:
-        said.append(f"{outcome.kept} were done before")
+        said.append(f"{outcome.kept} {'was' if outcome.kept == 1 else 'were'} done before")
     if outcome.failed:
         said.append(f"{len(outcome.failed)} skipped, named above")
     return f"translate: {'; '.join(said)}; see {pathlib.Path(_OUTPUT.value) / 'contact_sheet.png'}"

@@ -14,7 +14,7 @@ from rgunit_tf.data.records import TEST, TRAIN, UNLABELED, VALIDATION, Records
 from rgunit_tf.data.split import Dataset, Split
 from rgunit_tf.data.store import ImageStore
 from rgunit_tf.errors import UserError
-from rgunit_tf.names import printable
+from rgunit_tf.names import printable, several
 
 
 def assemble(records: Records, image_size: int, options: dict[str, Any]) -> Dataset:
@@ -76,7 +76,7 @@ def assemble(records: Records, image_size: int, options: dict[str, Any]) -> Data
     parts = {"train": training, "validation": rows_of(VALIDATION), "test": rows_of(TEST)}
     table = summary.table(records, parts, options, notes)
     if retrieval is not train:
-        table += f"\n  retrieval: {len(retrieval)} images, data.retrieval_source={printable(wanted)}"
+        table += f"\n  retrieval: {several(len(retrieval), 'image')}, data.retrieval_source={printable(wanted)}"
     held_out = (split(parts[name]) for name in ("validation", "test"))
     return Dataset(train, *held_out, retrieval, records.schema, records.crop, records.crop_share, table)
 

@@ -24,7 +24,7 @@ from rgunit_tf.data.celeba_lists import read_attributes, read_identities, read_p
 from rgunit_tf.data.records import TRAIN, UNLABELED, FileReader, Records, share_of
 from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.errors import UserError
-from rgunit_tf.names import printable
+from rgunit_tf.names import printable, several
 
 IMAGES = "img_align_celeba"
 ATTRIBUTES = "list_attr_celeba.txt"
@@ -149,7 +149,7 @@ def _images(
         )
     unlisted = len({name for name in _listing(folder) if decoding.is_picture(name)}.difference(files))
     if unlisted:
-        left_out.append(f"{unlisted} pictures in {folder.name}/ that {list_name} does not name")
+        left_out.append(f"{several(unlisted, 'picture')} in {folder.name}/ that {list_name} does not name")
     renamed = [(name, file) for name, file in zip(names, files, strict=True) if file not in (None, name)]
     if renamed:
         logging.info(

@@ -18,6 +18,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from rgunit_tf.data.records import Reader
+from rgunit_tf.faces import alignment
 from rgunit_tf.names import printable
 
 # Part of the key of decoded caches: raise it whenever the pixels that `decode` returns change.
@@ -179,6 +180,23 @@ def threads() -> int:
     if hasattr(os, "sched_getaffinity"):
         return max(len(os.sched_getaffinity(0)), 1)
     return os.cpu_count() or 1
+
+
+def face_of(encoded: bytes) -> bytes:
+    """The largest face of a picture, aligned as CelebA's are: a PNG file of `alignment.SIZE`.
+
+    Raises:
+      UnreadableImageError: no image, or no face in it.
+    """
+    # Refuses whatever cannot be decoded, in its own words.
+    decode(encoded, 8)
+    with Image.open(io.BytesIO(encoded)) as image:
+        face = alignment.aligned(to_rgb(ImageOps.exif_transpose(image)))
+    if face is None:
+        raise UnreadableImageError("no face was found in it")
+    buffer = io.BytesIO()
+    face.save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def decode_rows(

@@ -21,7 +21,7 @@ from rgunit_tf.data import partition as partitions
 from rgunit_tf.data.records import TEST, TRAIN, VALIDATION, FileReader, Records
 from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.errors import UserError
-from rgunit_tf.names import printable
+from rgunit_tf.names import printable, several
 
 SPLITS = {
     "train": TRAIN,
@@ -273,7 +273,7 @@ def _left_out(layout: _Layout, others: Sequence[str]) -> tuple[str, ...]:
         if os.path.isfile(layout.root / place / name)
     )
     if beside:
-        said.append(f"{beside} pictures beside the domains' folders: of no domain")
+        said.append(f"{several(beside, 'picture')} beside the domains' folders: of no domain")
     if others:
-        said.append(f"{len(others)} files that are not read as pictures: {decoding.counted(others)}")
+        said.append(f"{several(len(others), 'file')} not read as pictures: {decoding.counted(others)}")
     return tuple(said)

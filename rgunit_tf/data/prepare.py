@@ -2,9 +2,9 @@
 
 The output folder holds `<part>-00000-of-00004.tfrecord` files and `dataset.json`, the manifest with the checksum of
 each shard, which is written last: the data set is whole where it is present. A record is a tf.train.Example with
-`image` (the bytes of the original file, so that pixels and the choice of image_size stay those of the source), `id`,
-`row` (its place in the source, which decides the order of batches) and, where known, `label`, `content_label` and
-`identity`.
+`image` (the bytes of the original file, so that pixels and the choice of image_size stay those of the source; or its
+face, aligned), `id`, `row` (its place in the source, which decides the order of batches) and, where known, `label`,
+`content_label` and `identity`.
 
 The parts are train, validation, test, unlabeled (images of the training part without a label) and retrieval (the
 images of a folder that data.retrieval_source names; who reads names the output there). data.fraction is left to those
@@ -31,7 +31,7 @@ from rgunit_tf.data import decoding, tfrecord
 from rgunit_tf.data.records import Reader, Records
 from rgunit_tf.data.shard_writer import PROGRESS, write_shards
 from rgunit_tf.errors import UserError
-from rgunit_tf.names import to_bytes
+from rgunit_tf.names import several, to_bytes
 
 SHARD_BYTES = 32 << 20
 MAX_UNREADABLE = 0.01
@@ -44,6 +44,7 @@ def write_tfrecord(
     shards: int = 0,
     workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
+    align_faces: bool = False,
 ) -> dict[str, Any]:
     """Writes a data set as TFRecord shards; a call that was cut off goes on with the shards that are missing.
 
@@ -54,6 +55,7 @@ def write_tfrecord(
       shards: files a part; 0: one for each 32 MiB.
       workers: processes that read, check and write.
       progress: called with (images done, images in all) after each shard.
+      align_faces: write the largest face of each picture, see `decoding.face_of`, in the place of its own bytes.
 
     Returns:
       The manifest.
@@ -63,6 +65,7 @@ def write_tfrecord(
     """
     output = pathlib.Path(output).expanduser()
     plan = {"format": tfrecord.FORMAT, "source": _fingerprint(records, retrieval), "shards": shards}
+    plan |= {"align_faces": True} if align_faces else {}
     if (output / tfrecord.MANIFEST).exists():
         manifest = tfrecord.read_manifest(output)
         if manifest["plan"] == plan:
@@ -72,6 +75,7 @@ def write_tfrecord(
     with _errors(output), _lock(output):
         _start(output, plan)
         jobs = [job for part in _parts(records, retrieval) for job in _jobs(*part, output, shards)]
+        jobs = [{**job, "align_faces": True} for job in jobs] if align_faces else jobs
         written = _write(jobs, _limits(records, retrieval), output, workers, progress)
         manifest = {
             "plan": plan,
@@ -190,7 +194,9 @@ def _refuse(bad: list[tuple[str, str]], count: int, output: pathlib.Path) -> Non
 
 def _tell(bad: list[tuple[str, str]]) -> None:
     if bad:
-        logging.warning("Skipped %d unreadable images, see %s: %s", len(bad), tfrecord.MANIFEST, decoding.listed(bad))
+        logging.warning(
+            "Skipped %s, see %s: %s", several(len(bad), "unreadable image"), tfrecord.MANIFEST, decoding.listed(bad)
+        )
 
 
 def _start(output: pathlib.Path, plan: dict[str, Any]) -> None:

@@ -33,7 +33,7 @@ def write_shard(job: dict[str, Any]) -> dict[str, Any]:
 
     Args:
       job: `file`, the path of the shard, and `images`: of each `path`, `offset`, `length` (None: the whole file),
-        `id`, `row` and, where known, `label`, `content_label` and `identity`.
+        `id`, `row` and, where known, `label`, `content_label` and `identity`; `align_faces`, see `decoding.face_of`.
 
     Returns:
       `file` (its name), `images`, `bytes`, `sha256` and `unreadable`, [name, reason] of each image that is left out.
@@ -49,7 +49,7 @@ def write_shard(job: dict[str, Any]) -> dict[str, Any]:
     with atomic.path(final) as temporary, open(temporary, "wb") as file:
         for image in job["images"]:
             try:
-                encoded = _read(image)
+                encoded = decoding.face_of(_read(image)) if job.get("align_faces") else _read(image)
                 # The smallest size lets the JPEG decoder skip most of its work, yet a cut-off file fails.
                 decoding.decode(encoded, 1)
             except (OSError, decoding.UnreadableImageError) as error:

@@ -14,7 +14,7 @@ from rgunit_tf.data.pipeline import Augmentation, Pipeline
 from rgunit_tf.data.store import ImageStore
 from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.errors import UserError
-from rgunit_tf.names import to_bytes
+from rgunit_tf.names import several, to_bytes
 
 
 class Split:
@@ -63,7 +63,7 @@ class Split:
 
     def __repr__(self) -> str:
         labels = f"labelled by {', '.join(self.schema.names)}" if self.labels is not None else "not labelled"
-        return f"<Split of {len(self)} images, {self.image_size} px, {labels}>"
+        return f"<Split of {several(len(self), 'image')}, {self.image_size} px, {labels}>"
 
     @property
     def image_size(self) -> int:

@@ -13,7 +13,7 @@ from absl import logging
 from rgunit_tf.data import decode_cache, decoding
 from rgunit_tf.data.records import Reader
 from rgunit_tf.errors import UserError
-from rgunit_tf.names import printable
+from rgunit_tf.names import printable, several
 
 MAX_UNREADABLE = 0.01
 _CHECKED_AT_ONCE = 8192
@@ -87,7 +87,7 @@ class ImageStore:
                 f"{len(rows)} of {len(self.reader)} images cannot be read, more than {MAX_UNREADABLE:.0%}: {named}; "
                 "replace or remove them"
             )
-        logging.warning("Skipping %d unreadable images: %s", len(rows), named)
+        logging.warning("Skipping %s: %s", several(len(rows), "unreadable image"), named)
 
     def images(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
         """Images of `rows` [n]: uint8 [n, size, size, 3].

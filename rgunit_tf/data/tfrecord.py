@@ -18,7 +18,7 @@ from rgunit_tf.data.decoding import threads
 from rgunit_tf.data.records import TEST, TRAIN, UNLABELED, VALIDATION, Records, share_of
 from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.errors import UserError
-from rgunit_tf.names import to_text
+from rgunit_tf.names import several, to_text
 
 MANIFEST = "dataset.json"
 FORMAT = 1
@@ -131,7 +131,11 @@ def _identities(rows: Sequence[_Row]) -> np.ndarray | None:
 def _unreadable(manifest: dict[str, Any]) -> list[str]:
     """What was left out when the records were written, since it could not be read."""
     count = sum(len(entry["unreadable"]) for entries in manifest["splits"].values() for entry in entries)
-    return [f"{count} images that could not be read when the records were written, see {MANIFEST}"] if count else []
+    return (
+        [f"{several(count, 'image')} that could not be read when the records were written, see {MANIFEST}"]
+        if count
+        else []
+    )
 
 
 def retrieval_images(root: str | os.PathLike) -> tuple[RecordReader, float]:

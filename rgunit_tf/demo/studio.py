@@ -36,6 +36,7 @@ class Studio:
     Args:
       model: can translate.
       examples: pictures to begin with; those that cannot be read are left out, with a warning.
+      align_faces: of pictures that are taken in, the largest face is taken, see `decoding.face_of`.
 
     Attributes:
       shelf: the pictures.
@@ -43,9 +44,10 @@ class Studio:
       steps: positions of the slider.
     """
 
-    def __init__(self, model: Model, examples: Examples | None = None):
+    def __init__(self, model: Model, examples: Examples | None = None, align_faces: bool = False):
         self.model, self.description, self.schema = model, model.description, model.schema
         self.shelf = Shelf()
+        self.align_faces = align_faces
         self.examples_from = examples.source if examples else ""
         self.steps = _STEPS[0]
         self._lock = threading.Lock()
@@ -87,7 +89,16 @@ class Studio:
         Raises:
           UserError: it cannot be read.
         """
+        if self.align_faces:
+            encoded = self._face(encoded)
         return self.shelf.put(self._looked_at([(name, encoded, *self._square(encoded))])[0])
+
+    def _face(self, encoded: bytes) -> bytes:
+        try:
+            return decoding.face_of(encoded)
+        except decoding.UnreadableImageError as error:
+            self._square(encoded)  # says what is wrong with the file, if anything is
+            raise UserError("No face was found in this picture; choose another.") from error
 
     def picture(self, key: Any) -> Picture:
         """The picture of an id.

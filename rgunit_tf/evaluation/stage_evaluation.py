@@ -16,7 +16,6 @@ from absl import logging
 
 from rgunit_tf import atomic
 from rgunit_tf.errors import UserError
-from rgunit_tf.evaluation import per_image
 from rgunit_tf.evaluation.avatar_truth import avatar_counterfactuals
 from rgunit_tf.evaluation.diversity import evaluate_diversity
 from rgunit_tf.evaluation.figures.stage import draw_retrieval, draw_translator
@@ -24,11 +23,13 @@ from rgunit_tf.evaluation.guidance import evaluate_guidance
 from rgunit_tf.evaluation.identity_retrieval import evaluate_identity
 from rgunit_tf.evaluation.judge import networks as judge_networks
 from rgunit_tf.evaluation.judge.classifier_training import load_or_train, recipe_of
-from rgunit_tf.evaluation.metrics import lpips
+from rgunit_tf.evaluation.metrics import each_image, lpips
 from rgunit_tf.evaluation.metrics.perceptual import PerceptualNetwork
+from rgunit_tf.evaluation.outputs.translated import draw_targets
 from rgunit_tf.evaluation.real_images import RealFeatures, evaluate_real
 from rgunit_tf.evaluation.retrieval import evaluate_retrieval
 from rgunit_tf.evaluation.translation import evaluate_translation
+from rgunit_tf.names import several
 from rgunit_tf.runs import finished
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def evaluate_stage(
     figure_folder: pathlib.Path | None = None,
     judges: Sequence[Judge] = (),
     perceptual: Sequence[PerceptualNetwork] = (),
+    numbers_file: pathlib.Path | None = None,
 ) -> dict[str, Any]:
     """Measures one trained model and draws its pictures.
 
@@ -69,6 +71,7 @@ def evaluate_stage(
       figure_folder: where pictures go; None draws none.
       judges: networks trained elsewhere, whose figures are added (FID, KID, Inception Score, identity).
       perceptual: networks that measure diversity beside the classifier, such as LPIPS.
+      numbers_file: gets the numbers of each image behind a translating stage's figures; None: nothing does.
 
     Returns:
       {"metrics": records by name, "figures": file names, "seconds": float}, JSON-ready.
@@ -82,6 +85,9 @@ def evaluate_stage(
             drawn = draw_retrieval(model, gallery, dataset, figure_folder, seed)
     else:
         metrics = evaluate_translation(model, dataset, classifier, counterfactuals, seed, real, judges)
+        if numbers_file is not None:
+            targets = draw_targets(dataset.test.labels, dataset.train.labels, seed)
+            each_image.write(numbers_file, metrics, each_image.key_of(dataset.test.ids, targets))
         metrics.update(evaluate_guidance(model, dataset, classifier, counterfactuals, seed, real))
         networks = [classifier.perceptual_network, *perceptual]
         metrics.update(evaluate_diversity(model, dataset, networks, seed))
@@ -104,7 +110,7 @@ def evaluate_workdir(
     lpips_weights: str = "auto",
     lpips_backbone: str = "auto",
 ) -> dict[str, Any]:
-    """Evaluates finished stages: `evaluation/metrics.json`, `per_image/<stage>.npz` and `figures/<stage>/`.
+    """Evaluates finished stages: `evaluation/metrics.json`, `each_image/<stage>.npz` and `figures/<stage>/`.
 
     Results of stages that are not evaluated this time are kept as they are in an earlier file.
 
@@ -126,7 +132,8 @@ def evaluate_workdir(
       lpips_backbone: the VGG16 under them, see `lpips.load`.
 
     Returns:
-      What `metrics.json` holds: `stages` and `real` (see `evaluate_stage`, `evaluate_real`), the judge and the data.
+      What `metrics.json` holds: `stages` and `real` (see `evaluate_stage`, `evaluate_real`), `guided_less_translation`
+      (see `each_image.differences`), the judge and the data.
 
     Raises:
       UserError: a stage is not finished, or none is; `classifier` is for other attributes or another image size; or a
@@ -151,14 +158,13 @@ def evaluate_workdir(
     judges = judge_networks.judges_of(networks, dataset, seed, cache / "imagenet", seen)
     evaluated = {}
     for name in names:
-        logging.info("evaluating %s on %d test images", name, len(dataset.test))
+        logging.info("evaluating %s on %s", name, several(len(dataset.test), "test image"))
         gallery = finished.load_gallery(workdir) if name == "retrieval" else None
         model = finished.load(workdir, name)
-        pictures = folder / FIGURES / name
+        pictures, numbers = folder / FIGURES / name, each_image.file_of(folder, name)
         evaluated[name] = evaluate_stage(
-            model, dataset, classifier, truth, seed, real, gallery, pictures, judges, perceptual
+            model, dataset, classifier, truth, seed, real, gallery, pictures, judges, perceptual, numbers
         )
-        per_image.write(folder, name, evaluated[name]["metrics"])
     report = {
         "format": FORMAT,
         **_circumstances(workdir, dataset),
@@ -167,6 +173,9 @@ def evaluate_workdir(
         "classifier": {"name": classifier.name, **classifier.info},
         "real": evaluate_real(dataset, classifier, real, seed, judges, perceptual),
         "stages": {**_earlier_stages(folder / METRICS), **evaluated},
+        "guided_less_translation": each_image.differences(
+            each_image.file_of(folder, "translation"), each_image.file_of(folder, "guided"), seed
+        ),
     }
     atomic.write_json(folder / METRICS, report)
     return report

@@ -100,7 +100,7 @@ def _other_records(kept: Collected, seed: int) -> dict[str, dict[str, Any]]:
     ):
         started, values = time.perf_counter(), kept.columns[name]
         interval = bootstrap.mean_interval(values, seed)
-        records[name] = measurement(values.mean(), interval, len(values), meaning, seed, started)
+        records[name] = measurement(values.mean(), interval, len(values), meaning, seed, started).of_images(values)
     records["change_inside_mask"] = _inside(kept.columns["change_inside"], kept.columns["change"], seed)
     count, words = len(kept.targets), "translation and judgement together"
     records["images_per_second"] = measurement(

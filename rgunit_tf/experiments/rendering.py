@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from rgunit_tf.evaluation.metrics import bootstrap
-from rgunit_tf.evaluation.metrics.measurement import PerImage
+from rgunit_tf.evaluation.metrics.bootstrap import Numbers
 from rgunit_tf.experiments.tables import Column, Comparison, Table
 
 Records = Mapping[str, Mapping[str, Any]]
 """Metric records (see `rgunit_tf.evaluation.metrics.measurement`) by name."""
 
-Images = Mapping[str, Sequence[Mapping[str, PerImage]]]
-"""By a row's label, for each seed, numbers an image by the name of the figure."""
+Images = Mapping[str, Sequence[tuple[str, Mapping[str, Numbers]]]]
+"""By a row's label, for each seed, what `each_image.read` gives: what was asked of which images, and the numbers."""
 
 _STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 """0.975 quantiles of Student's t with 1 to 9 degrees of freedom."""
@@ -102,14 +103,14 @@ def mean_interval(found: Sequence[float]) -> list[float] | None:
 def _over_images(comparison: Comparison, metric: str, images: Images) -> list[float] | None:
     """Interval of the mean over seeds, both models on the same resamples of the test images."""
     sides = (images.get(comparison.row, ()), images.get(comparison.against, ()))
-    pairs = [
-        (mine[metric], other[metric]) for mine, other in zip(*sides, strict=False) if metric in mine and metric in other
-    ]
-    if not pairs or len({len(above) for pair in pairs for above, _ in pair}) > 1:
+    both = [pair for pair in zip(*sides, strict=False) if all(metric in numbers for _, numbers in pair)]
+    keys = {key for pair in both for key, _ in pair}
+    if len(keys) != 1 or "" in keys:
         return None
-    low, high = bootstrap.paired_interval(pairs, comparison.relative)
+    pairs = [(mine[metric], other[metric]) for (_, mine), (_, other) in both]
     scale = 1.0 if comparison.relative else comparison.column.scale
-    return [low * scale, high * scale]
+    bounds = [bound * scale for bound in bootstrap.paired_interval(pairs, comparison.relative)]
+    return bounds if all(map(math.isfinite, bounds)) else None
 
 
 def to_json(table: Table, rows: Mapping[str, Sequence[Records]], images: Images | None = None) -> dict[str, Any]:
@@ -118,7 +119,7 @@ def to_json(table: Table, rows: Mapping[str, Sequence[Records]], images: Images 
     Args:
       table: which table.
       rows: for each row's label the metric records of its runs, one a seed.
-      images: for each row's label the numbers an image of its runs, one a seed, see `evaluation.per_image`.
+      images: for each row's label what is kept of each image of its runs, one a seed, see `Images`.
     """
     return {
         "table": table.number,

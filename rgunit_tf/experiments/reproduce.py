@@ -16,8 +16,8 @@ from rgunit_tf import atomic, data
 from rgunit_tf.config import STAGES
 from rgunit_tf.data import Dataset
 from rgunit_tf.errors import UserError
-from rgunit_tf.evaluation import per_image
 from rgunit_tf.evaluation.judge.classifier_training import load_or_train, recipe_of
+from rgunit_tf.evaluation.metrics import each_image
 from rgunit_tf.evaluation.stage_evaluation import METRICS, evaluate_workdir
 from rgunit_tf.experiments import rendering
 from rgunit_tf.experiments.plan import Experiment, Job, Variants, jobs
@@ -170,12 +170,12 @@ class Reproduction:
         return filled
 
     def images(self, table: Table) -> rendering.Images:
-        """The numbers an image of each row whose stage is evaluated, one mapping a seed, by the row's label."""
+        """What is kept of each image, of each row whose stage is evaluated, once a seed, by the row's label."""
         filled: dict[str, list] = {}
         for row in table.rows:
             for experiment, stage in (row.place(runs) for runs in self.seeds):
                 if stage in self._metrics(experiment).get("stages", {}) and not row.prefix:
-                    found = per_image.read(self.workdir(experiment).path / "evaluation", stage)
+                    found = each_image.read(each_image.file_of(self.workdir(experiment).path / "evaluation", stage))
                     filled.setdefault(row.label, []).append(found)
         return filled
 

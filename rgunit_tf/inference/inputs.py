@@ -13,7 +13,7 @@ from rgunit_tf.data import decoding, folder
 from rgunit_tf.errors import UserError
 from rgunit_tf.inference.description import Description
 from rgunit_tf.inference.frames import read_square
-from rgunit_tf.names import printable
+from rgunit_tf.names import printable, several
 
 _NAMED = 5
 
@@ -75,14 +75,16 @@ def find_pictures(values: Sequence[str], *outputs: str | os.PathLike, others: li
     return [Picture(path, os.path.relpath(place, base).replace(os.sep, "/")) for place, path in sorted(found.items())]
 
 
-def read_reference(path: pathlib.Path, description: Description, fit: str) -> np.ndarray:
-    """The square of a picture whose style is asked for: uint8 [H, W, 3].
+def read_reference(path: pathlib.Path, description: Description, fit: str, align_faces: bool = False) -> np.ndarray:
+    """The square of a picture, or of the face in it, whose style is asked for: uint8 [H, W, 3].
 
     Raises:
       UserError: it cannot be read.
     """
     try:
-        return read_square(path.read_bytes(), description.image_size, fit, description.crop_share)[0]
+        encoded = path.read_bytes()
+        encoded = decoding.face_of(encoded) if align_faces else encoded
+        return read_square(encoded, description.image_size, fit, description.crop_share)[0]
     except (OSError, decoding.UnreadableImageError) as error:
         raise UserError(f"--reference={path}: {error}; give another picture") from None
 
@@ -93,7 +95,7 @@ def passed_over(others: Sequence[str]) -> str:
         return ""
     unread = [path for path in others if decoding.is_unread_picture(path)]
     named = f"; the first pictures of them: {', '.join(map(printable, unread[:_NAMED]))}" if unread else ""
-    return f"{len(others)} files passed over, {decoding.counted(others)}{named}"
+    return f"{several(len(others), 'file')} passed over, {decoding.counted(others)}{named}"
 
 
 def _is_made(path: pathlib.Path, made: Sequence[pathlib.Path]) -> bool:

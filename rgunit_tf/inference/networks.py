@@ -60,10 +60,10 @@ class RunNetworks:
 
     def __init__(self, description: Description):
         workdir = Workdir(description.path)
-        model = finished.load(workdir, description.stage)
+        model = finished.load(workdir, description.stage, inference=True)
         self._retrieval, self._gallery, translator = model.retrieval, model.gallery, model.translation
         if description.gallery and self._gallery is None:
-            self._gallery = finished.load_gallery(workdir)
+            self._gallery = finished.load_gallery(workdir, mapped=True)
         size, style_dim = description.image_size, description.style_dim
         images = tf.TensorSpec([None, size, size, 3], tf.uint8)
         styles = tf.TensorSpec([None, style_dim], tf.float32)

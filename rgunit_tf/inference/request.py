@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rgunit_tf.errors import UserError
+from rgunit_tf.faces import alignment
 from rgunit_tf.inference.attributes import check_changes, parse_changes
 from rgunit_tf.inference.description import Description
 
@@ -38,6 +39,7 @@ class Request:
       show_mask: write the masks.
       show_neighbors: write the retrieved images that guided each result.
       animate: `gif` or `webp`: the variants as an animation too.
+      align_faces: of each picture, references too, the largest face is taken, see `decoding.face_of`.
     """
 
     to: tuple[Changes, ...] = ()
@@ -52,6 +54,7 @@ class Request:
     show_mask: bool = False
     show_neighbors: bool = False
     animate: str | None = None
+    align_faces: bool = False
 
     def check(self, description: Description) -> None:
         """Checks that a model can do this.
@@ -66,6 +69,10 @@ class Request:
             check_changes(description.schema, changes, "--to")
         for changes in self.interpolate or ():
             check_changes(description.schema, changes or (), "--interpolate")
+        if self.align_faces:
+            alignment.check()
+        if self.align_faces and self.paste_back:
+            raise UserError("--align_faces cuts faces out, --paste_back puts squares back; leave one of them out")
         if self.samples and not self.to:
             raise UserError("--samples draws styles of the attributes of --to; leave it out")
         if self.strength != 1.0 and self.interpolate:
@@ -108,7 +115,7 @@ class Request:
         """Everything that a result depends on but the picture, JSON-ready: equal settings, equal results."""
         settings = dataclasses.asdict(self)
         settings["references"] = [_hash_of(path) for path in self.references]
-        unused = {"steps": not self.interpolate, "seed": not self.samples}
+        unused = {"steps": not self.interpolate, "seed": not self.samples, "align_faces": not self.align_faces}
         settings = {name: value for name, value in settings.items() if not unused.get(name)}
         return json.loads(json.dumps({**settings, "model": description.fingerprint}))
 

@@ -125,7 +125,10 @@ class TranslationJob:
           UserError: a reference picture cannot be read, or results cannot be written.
         """
         outcome = Outcome()
-        references = [read_reference(path, self.description, self.request.fit) for path in self.request.references]
+        references = [
+            read_reference(path, self.description, self.request.fit, self.request.align_faces)
+            for path in self.request.references
+        ]
         with futures.ThreadPoolExecutor(decoding.threads()) as pool, self.manifest.writing():
             for batch, results in self._decoded_batches(pool):
                 if results is None:
@@ -152,6 +155,7 @@ class TranslationJob:
     def _decode(self, picture: Picture) -> _Result:
         try:
             encoded = picture.path.read_bytes()
+            encoded = decoding.face_of(encoded) if self.request.align_faces else encoded
             size, share = self.description.image_size, self.description.crop_share
             square, frame = read_square(encoded, size, self.request.fit, share)
         except (OSError, decoding.UnreadableImageError) as error:

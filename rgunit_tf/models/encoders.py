@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from rgunit_tf.models.convolutions import Convolution, HalvingConvolution
-from rgunit_tf.models.layers import InstanceNormalization, ResidualBlock
+from rgunit_tf.models.layers import InstanceNormalization, LayerNormalization, ResidualBlock
 
 
 class ContentEncoder(tf.keras.Model):
@@ -16,17 +16,21 @@ class ContentEncoder(tf.keras.Model):
     Args:
       width: channels after the first layer; the content has 4 x width.
       residual_blocks: how many.
+      normalization: of the convolutions before the residual blocks. `instance` takes each channel's mean and deviation
+        from an image, and with them its colours, which are left to the style; `layer` takes those of all channels
+        together, so that content still knows what colour a place has.
     """
 
     stride = 4
     """Image pixels a content position covers in each direction."""
 
-    def __init__(self, width: int = 64, residual_blocks: int = 4, **kwargs: Any):
+    def __init__(self, width: int = 64, residual_blocks: int = 4, normalization: str = "instance", **kwargs: Any):
         super().__init__(**kwargs)
-        self.width, self.residual_blocks = width, residual_blocks
-        self.body = [Convolution(width, 7), InstanceNormalization(), tf.keras.layers.ReLU()]
+        self.width, self.residual_blocks, self.normalization = width, residual_blocks, normalization
+        normalize = {"instance": InstanceNormalization, "layer": LayerNormalization}[normalization]
+        self.body = [Convolution(width, 7), normalize(), tf.keras.layers.ReLU()]
         for factor in (2, 4):
-            self.body += [HalvingConvolution(factor * width), InstanceNormalization(), tf.keras.layers.ReLU()]
+            self.body += [HalvingConvolution(factor * width), normalize(), tf.keras.layers.ReLU()]
         self.body += [ResidualBlock(self.channels) for _ in range(residual_blocks)]
 
     @property
@@ -43,7 +47,11 @@ class ContentEncoder(tf.keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
-        return {"width": self.width, "residual_blocks": self.residual_blocks}
+        return {
+            "width": self.width,
+            "residual_blocks": self.residual_blocks,
+            "normalization": self.normalization,
+        }
 
 
 class StyleEncoder(tf.keras.Model):

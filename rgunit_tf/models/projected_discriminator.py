@@ -23,37 +23,44 @@ Adam moves by the learning rate: without it a single step turns the verdict over
 
 
 class FeatureHead(tf.keras.Model):
-    """What D says by one map of features: a real/fake map, and for each attribute two logits over the whole map.
-
-    The logits are of the whole map, not means of a map: where a mouth is is where a smile is told.
+    """What D says by one map of features: a real/fake map, and for each attribute two logits.
 
     Args:
       num_attributes: K.
       width: channels of its convolution.
+      aligned: the logits are of the whole map: where a mouth is is where a smile is told. Else they are means over the
+        map, for pictures that show an animal anywhere: of a whole map, a pattern in one place would satisfy them.
     """
 
-    def __init__(self, num_attributes: int, width: int = 64, **kwargs: Any):
+    def __init__(self, num_attributes: int, width: int = 64, aligned: bool = True, **kwargs: Any):
         super().__init__(**kwargs)
-        self.num_attributes, self.width = num_attributes, width
+        self.num_attributes, self.width, self.aligned = num_attributes, width, aligned
 
     def build(self, shape: tf.TensorShape) -> None:
         """A convolution of 1x1 on large maps, where a position has seen enough, of 3x3 on small ones."""
         side = int(shape[1])
         self.body = Convolution(self.width, 1 if side > _WIDE else 3)
         self.realness = Convolution(1, 1, dtype="float32", kernel_initializer="glorot_uniform")
-        self.values = tf.keras.layers.Conv2D(2 * self.num_attributes, side, padding="valid", dtype="float32")
+        if self.aligned:
+            self.values = tf.keras.layers.Conv2D(2 * self.num_attributes, side, padding="valid", dtype="float32")
+        else:
+            self.values = Convolution(2 * self.num_attributes, 3, dtype="float32", kernel_initializer="glorot_uniform")
         self.built = True
 
     def call(self, features: tf.Tensor) -> Verdict:
         """Features float [B, h, h, C] -> Verdict; its domain logits are the differences of the two of each value."""
         x = tf.nn.leaky_relu(self.body(features), 0.2)
-        values = _GAIN * tf.reshape(self.values(x), (-1, 2 * self.num_attributes))
+        values = self.values(x)
+        if self.aligned:
+            values = _GAIN * tf.reshape(values, (-1, 2 * self.num_attributes))
+        else:
+            values = tf.reduce_mean(values, (1, 2))
         holds, lacks = tf.split(values, 2, -1)
         return Verdict(self.realness(x), lacks - holds, values)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
-        return {"num_attributes": self.num_attributes, "width": self.width}
+        return {"num_attributes": self.num_attributes, "width": self.width, "aligned": self.aligned}
 
 
 class ProjectedDiscriminator(tf.keras.Model):
@@ -62,15 +69,16 @@ class ProjectedDiscriminator(tf.keras.Model):
     Args:
       num_attributes: K.
       width: channels of each head's convolution.
+      aligned: see `FeatureHead`.
     """
 
     says_values = True
 
-    def __init__(self, num_attributes: int, width: int = 64, **kwargs: Any):
+    def __init__(self, num_attributes: int, width: int = 64, aligned: bool = True, **kwargs: Any):
         super().__init__(**kwargs)
-        self.num_attributes, self.width = num_attributes, width
+        self.num_attributes, self.width, self.aligned = num_attributes, width, aligned
         self.features = FrozenFeatures()
-        self.heads = [FeatureHead(num_attributes, width) for _ in CHANNELS]
+        self.heads = [FeatureHead(num_attributes, width, aligned) for _ in CHANNELS]
 
     def build_for(self, side: int) -> None:
         """Makes the heads for images of `side` pixels; the network itself need not be installed for that."""
@@ -92,4 +100,4 @@ class ProjectedDiscriminator(tf.keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
-        return {"num_attributes": self.num_attributes, "width": self.width}
+        return {"num_attributes": self.num_attributes, "width": self.width, "aligned": self.aligned}

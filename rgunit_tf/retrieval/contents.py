@@ -25,6 +25,8 @@ class Contents:
       budget_mb: what the held contents may take, MiB.
       dtype: `float32` holds them as they were computed; `float16` twice as many, rounded.
       known: contents of the first rows, [M, h, w, C], so that they need not be computed.
+      mapped: to start at once: `known` stays the array that it is, a file's say, from which Python reads what is asked
+        for, and what is not known is encoded when asked for. Not for what becomes a SavedModel.
 
     Raises:
       UserError: an unknown dtype.
@@ -38,6 +40,7 @@ class Contents:
         budget_mb: float = 1024,
         dtype: str = "float32",
         known: np.ndarray | None = None,
+        mapped: bool = False,
     ):
         if dtype not in DTYPES:
             raise UserError(f"content_cache_dtype={dtype!r}; known: {', '.join(DTYPES)}")
@@ -46,7 +49,12 @@ class Contents:
         held = tf.as_dtype("float16" if dtype == "float16" else encoder.compute_dtype)
         self.count = min(gallery.size, int(budget_mb * 2**20) // (int(np.prod(shape)) * held.size))
         """How many rows are held."""
-        self._held = self._computed(held, known) if self.count else None
+        if mapped:
+            fits = known is not None and known.dtype == held.as_numpy_dtype
+            self.count = min(self.count, len(known)) if fits else 0
+            self._held = known if self.count else None
+        else:
+            self._held = self._computed(held, known) if self.count else None
 
     def _computed(self, dtype: tf.DType, known: np.ndarray | None) -> tf.Variable:
         """A variable, since a constant would become part of an exported graph, which may not exceed 2 GiB."""
@@ -60,12 +68,12 @@ class Contents:
 
     def as_dtype(self, dtype: str) -> Contents:
         """The same, held in another dtype within the same budget."""
-        known = None if self._held is None else self._held.numpy()
+        known = None if self._held is None else np.asarray(self._held)
         return Contents(self.gallery, self.encoder, self.shape, self.budget_mb, dtype, known)
 
     @property
-    def held(self) -> tf.Variable | None:
-        """Contents of the first rows, [count, h, w, C]; None where none are held."""
+    def held(self) -> tf.Variable | np.ndarray | None:
+        """Contents of the first rows, [count, h, w, C], or more; None where none are held."""
         return self._held
 
     def __call__(self, rows: tf.Tensor) -> tf.Tensor:
@@ -87,7 +95,12 @@ class Contents:
         return tf.reshape(contents, (-1, rows.shape[1], *self.shape))
 
     def _look_up(self, rows: tf.Tensor) -> tf.Tensor:
-        return tf.cast(tf.gather(self._held, rows), self.encoder.compute_dtype)
+        if isinstance(self._held, tf.Variable):
+            found = tf.gather(self._held, rows)
+        else:
+            found = tf.numpy_function(lambda rows: self._held[rows], [rows], self._held.dtype, stateful=False)
+            found = tf.ensure_shape(found, (None, *self.shape))
+        return tf.cast(found, self.encoder.compute_dtype)
 
     def _encode(self, rows: tf.Tensor) -> tf.Tensor:
         return tf.stop_gradient(self.encoder(pixels.to_float(self.gallery.images(rows))))

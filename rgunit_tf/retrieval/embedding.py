@@ -10,7 +10,7 @@ import tensorflow as tf
 from absl import logging
 
 from rgunit_tf import pixels
-from rgunit_tf.names import to_array
+from rgunit_tf.names import several, to_array
 
 # Images embedded at a time.
 _BATCH = 64
@@ -41,7 +41,7 @@ def embedded(
         images = (given if given.dtype == tf.uint8 else pixels.to_uint8(scaled)).numpy() if keep_images else None
         count += len(ids)
         yield embed(scaled).numpy(), ids, images
-    logging.info("gallery: %d images embedded", count)
+    logging.info("gallery: %s embedded", several(count, "image"))
 
 
 def embeddings_of(retrieval: Any, ids: Sequence[str], images: np.ndarray) -> np.ndarray:

@@ -44,8 +44,14 @@ def save(model: Stage, directory: pathlib.Path, facts: dict[str, Any]) -> None:
         atomic.write_json(temporary / "stage.json", description)
 
 
-def load(workdir: Workdir, name: str) -> Stage:
+def load(workdir: Workdir, name: str, inference: bool = False) -> Stage:
     """The model of a finished stage, with its averaged weights.
+
+    Args:
+      workdir: with it.
+      name: of the stage.
+      inference: to be used and not trained: without D, a guided model's networks once, and images and contents in
+        their files.
 
     Raises:
       UserError: the stage is not finished, or its files are damaged.
@@ -54,34 +60,39 @@ def load(workdir: Workdir, name: str) -> Stage:
     description = _describe(directory, name)
     try:
         if name == "translation":
-            model = TranslationModel.from_config(description["model"])
+            model = TranslationModel.from_config({**description["model"], "inference": inference})
         elif name == "retrieval":
-            model = RetrievalModel(load(workdir, "translation"), **description["model"])
+            model = RetrievalModel(load(workdir, "translation", inference), **description["model"])
         else:
-            gallery = load_gallery(workdir) if description["model"]["neighbors"] else None
-            model = guided(workdir, gallery, **description["model"])
-        tf.train.Checkpoint(**model.networks).read(str(directory / "weights")).assert_consumed()
+            gallery = load_gallery(workdir, mapped=inference) if description["model"]["neighbors"] else None
+            model = guided(workdir, gallery, inference, **description["model"])
+        status = tf.train.Checkpoint(**model.networks).read(str(directory / "weights"))
+        if inference:
+            status.expect_partial().assert_existing_objects_matched()
+        else:
+            status.assert_consumed()
     except UNREADABLE as error:
         raise UserError(f"{directory} is damaged ({first_line(error)}); delete it and run bin/train again") from error
     return model
 
 
-def guided(workdir: Workdir, gallery: Gallery | None, **settings: Any) -> GuidedModel:
+def guided(workdir: Workdir, gallery: Gallery | None, inference: bool = False, **settings: Any) -> GuidedModel:
     """A guided model as it is before its training, over the finished stages before it.
 
     Args:
       workdir: with them.
       gallery: what it retrieves from; None where `neighbors` is 0.
+      inference: see `load`.
       **settings: for `GuidedModel`.
     """
-    retrieval = load(workdir, "retrieval")
+    retrieval = load(workdir, "retrieval", inference)
     known = {kind: contents.read(workdir, kind) for kind in ("contents", "styles") if settings["neighbors"]}
-    return GuidedModel(retrieval.translation, retrieval, gallery, **known, **settings)
+    return GuidedModel(retrieval.translation, retrieval, gallery, inference=inference, **known, **settings)
 
 
-def load_gallery(workdir: Workdir) -> Gallery:
-    """The gallery of the finished retrieval stage."""
-    return Gallery.load(workdir.stage("retrieval") / "gallery")
+def load_gallery(workdir: Workdir, mapped: bool = False) -> Gallery:
+    """The gallery of the finished retrieval stage; `mapped`: its images stay in their file."""
+    return Gallery.load(workdir.stage("retrieval") / "gallery", keep_images="mapped" if mapped else True)
 
 
 def gallery_of(workdir: Workdir, dataset: Dataset) -> Gallery:
@@ -119,9 +130,33 @@ def _write_likeness(workdir: Workdir, dataset: Dataset, model: RetrievalModel) -
             made.save(workdir.stage("retrieval") / likeness.FILE, " ".join(contents.key(workdir)))
 
 
-def load_dataset(workdir: Workdir) -> Dataset:
-    """The data that the run's config describes."""
-    return data.from_config(workdir.config.data)
+def load_dataset(workdir: Workdir, root: str | None = None) -> Dataset:
+    """The data that the run's config describes.
+
+    Args:
+      workdir: of the run.
+      root: where they lie now, if they have moved; the run's config then names it.
+
+    Raises:
+      UserError: they are not there, cannot be read, or are other data than the run's.
+    """
+    config = workdir.config
+    if root is not None:
+        config = config.copy_and_resolve_references()
+        config.data.root = root
+        found = data.from_config(config.data)
+        workdir.claim(config, found.fingerprint)
+        return found
+    try:
+        data.check_root(config.data)
+    except UserError:
+        if not config.data.root:
+            raise
+        raise UserError(
+            f"{workdir.path}: its data are not at {config.data.root} any more; say where they are: "
+            f"bin/evaluate --workdir={workdir.path} --root=<folder>"
+        ) from None
+    return data.from_config(config.data)
 
 
 def fingerprint(workdir: Workdir, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Image grids of a model on fixed inputs: input, translations to several domains, mask, reconstruction, neighbours."""
+"""Image grids of a model on fixed inputs: input, translations to several domains, mask or change, reconstruction."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def domain_changes(schema: AttributeSchema, labels: np.ndarray) -> list[tuple[st
 def sample_rows(
     model: TranslationModel, images: np.ndarray, labels: np.ndarray, ids: np.ndarray, seed: int = 0
 ) -> tuple[list[str], list[list[np.ndarray]]]:
-    """Columns titles and a row of pictures an image.
+    """Columns titles and a row of pictures an image: translations, the last one's mask, the reconstruction, neighbours.
+
+    Where the mask is off (all ones) its column shows the mean absolute difference of the last translation to its input.
 
     Args:
       model: a translation or guided model.
@@ -54,8 +56,11 @@ def sample_rows(
         translated, masks = model.translate_with_style(x, styles, names)
         titles.append(title)
         columns.append(pixels.to_uint8(translated).numpy())
-    titles.append(f"mask of {titles[-1]}")
-    columns.append(np.repeat((masks.numpy() * 255).astype(np.uint8), 3, axis=-1))
+    shown, what = masks, "mask"
+    if float(tf.reduce_min(masks)) == 1.0:  # off: what there is to see is how much became other
+        shown, what = tf.reduce_mean(tf.abs(translated - x), -1, keepdims=True), "change"
+    titles.append(f"{what} of {titles[-1]}")
+    columns.append(np.repeat((np.minimum(shown.numpy(), 1.0) * 255).astype(np.uint8), 3, axis=-1))
     mean, _ = model.style_encoder(x)
     titles.append("reconstruction")
     columns.append(pixels.to_uint8(model.translate_with_style(x, mean, names)[0]).numpy())

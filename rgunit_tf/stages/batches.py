@@ -1,4 +1,4 @@
-"""What `fit` and `evaluate` are given, as the batches that a step takes."""
+"""What `fit`, `evaluate` and `predict` are given, as the batches that a step takes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def as_batches(data: Any, schema: AttributeSchema, image_size: int, seed: int, t
       UserError: no batches, pictures of another size or range, or labels that do not fit the schema.
     """
     if isinstance(data, list | tuple) or hasattr(data, "__array__") or hasattr(data, "batches"):
-        raise UserError(f"fit and evaluate take no {type(data).__name__}: {_WANTED}")
+        raise UserError(f"fit, evaluate and predict take no {type(data).__name__}: {_WANTED}")
     spec = getattr(data, "element_spec", None)
     if spec is None or isinstance(spec, dict):
         return data

@@ -45,6 +45,7 @@ class GuidedModel(TranslationModel):
       style: `prior` translates to the styles asked for; `neighbors` to that of a retrieved image of their domain, see
         `NeighborStyles` (with mode `random`, of a random image of their domain).
       styles: those of all rows of the gallery, [N, S], where they are known; else they are computed.
+      inference: to be used and not trained: it has no D, and the networks of `translation` themselves.
 
     Raises:
       UserError: more neighbours than the gallery has besides an image itself, an unknown mode, fusion, target, style or
@@ -73,6 +74,7 @@ class GuidedModel(TranslationModel):
         content_target: str = "input",
         style: str = "prior",
         styles: np.ndarray | None = None,
+        inference: bool = False,
     ):
         _check_choices(mode=(mode, MODES), fusion=(fusion, FUSIONS), style=(style, STYLES))
         _check_choices(content_target=(content_target, CONTENT_TARGETS))
@@ -92,6 +94,8 @@ class GuidedModel(TranslationModel):
             translation.seed,
             float(translation.mask_strength),
             name="guided",
+            inference=inference,
+            source=translation if inference else None,
             **translation.architecture,
         )
         self.retrieval = retrieval
@@ -100,8 +104,9 @@ class GuidedModel(TranslationModel):
         self._gallery = lambda: gallery
         self.neighbors, self.mode = neighbors, mode
         self.loss_settings = translation.loss_settings
-        for mine, theirs in zip(self._copied_parts(self), self._copied_parts(translation), strict=True):
-            mine.set_weights(theirs.get_weights())
+        if not inference:
+            for mine, theirs in zip(self._copied_parts(self), self._copied_parts(translation), strict=True):
+                mine.set_weights(theirs.get_weights())
         self.content_encoder.trainable = self.style_encoder.trainable = False
         channels = self.content_encoder.channels
         self.fusion = Fusion(channels, initial_share) if fusion == "equation9" else AttentionFusion(channels)
@@ -113,7 +118,7 @@ class GuidedModel(TranslationModel):
             content = tf.zeros((1, *shape))
             self.fusion(content, tf.stack([content] * neighbors, 1), tf.zeros((1, self.prior.style_dim)))
             self.contents_of = Contents(
-                gallery, self.content_encoder, shape, content_cache_mb, content_cache_dtype, contents
+                gallery, self.content_encoder, shape, content_cache_mb, content_cache_dtype, contents, inference
             )
         if style == "neighbors":
             self.styles_of = NeighborStyles(gallery, self.style_encoder, self.schema, styles)
@@ -150,6 +155,10 @@ class GuidedModel(TranslationModel):
     def noise_share(self) -> tf.Tensor | float:
         """As at the end of the translation stage."""
         return self.loss_settings.final_noise
+
+    def change_share(self) -> tf.Tensor | float:
+        """As at the end of the translation stage."""
+        return self.loss_settings.final_change
 
     def guide(self, content: tf.Tensor, styles: tf.Tensor, ids: tf.Tensor, noise: StepNoise | None) -> tf.Tensor:
         """Eq. 9: the input's content fused with that of the images retrieved for it and the style."""

@@ -130,9 +130,9 @@ class RetrievalModel(Stage):
         """Embeds the question for the content of `images` [B, H, W, 3] in the domain of `styles` [B, S]."""
         return self.embed(self.translation.content_encoder(images), styles)
 
-    def call(self, images: tf.Tensor) -> tf.Tensor:
-        """Same as `embed_images`."""
-        return self.embed_images(images)
+    def call(self, images: tf.Tensor | Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """Same as `embed_images`, of images or of a batch with its `image`."""
+        return self.embed_images(images["image"] if isinstance(images, Mapping) else images)
 
     @property
     def networks(self) -> dict[str, tf.keras.Model]:

@@ -175,6 +175,10 @@ class Stage(tf.keras.Model):
         """
         return super().evaluate(self._batches(x, training=False), *args, return_dict=return_dict, **kwargs)
 
+    def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        """As `keras.Model.predict`, of batches as for `fit`: what `call` makes of them."""
+        return super().predict(self._batches(x, training=False), *args, **kwargs)
+
     def save(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
         """Writes what Keras can read again, where that is all there is to the model.
 

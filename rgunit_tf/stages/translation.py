@@ -10,8 +10,9 @@ import tensorflow as tf
 from rgunit_tf import config as settings_module
 from rgunit_tf import losses
 from rgunit_tf.domains import AttributeSchema
-from rgunit_tf.models.discriminator import Discriminator, Verdict
-from rgunit_tf.models.projected_discriminator import ProjectedDiscriminator
+from rgunit_tf.errors import UserError
+from rgunit_tf.models.discriminator import Verdict
+from rgunit_tf.models.discriminators import make_discriminator
 from rgunit_tf.stages import optimization, plan
 from rgunit_tf.stages.augmentation import augment
 from rgunit_tf.stages.noise import StepNoise
@@ -37,6 +38,7 @@ VALUE_TERMS = ("values_g", "values_d")
 """Of a discriminator that judges each attribute's value, too."""
 
 CHANGE_TERMS = ("change",)  # where `loss.change` weighs it
+_SETTLED = 0.6  # of the stage
 STEP_TERMS = ("generator_gradient_norm", "discriminator_gradient_norm", "learning_rate")
 
 
@@ -49,6 +51,8 @@ class TranslationModel(Translator):
       seed: of the noise in training; weights follow Keras' global seed.
       fixed_mask_strength: how far the attention mask is on, 0 to 1, for a model that is past its warm-up; None: as the
         warm-up says.
+      inference: without D, to be used and not trained.
+      source: a model whose Ec, Es and G it takes, in the place of new ones.
       **architecture: settings of `config.SETTINGS["model"]`.
 
     Raises:
@@ -65,32 +69,19 @@ class TranslationModel(Translator):
         fixed_mask_strength: float | None = None,
         *,
         name: str = "translation",
+        inference: bool = False,
+        source: Translator | None = None,
         **architecture: Any,
     ):
-        super().__init__(name, schema, image_size, seed, fixed_mask_strength, **architecture)
-        model = settings_module.group_settings("model", architecture)
-        if model.discriminator == "efficientnet":
-            self.discriminator = ProjectedDiscriminator(schema.size, model.discriminator_width)
-            self.discriminator.build_for(image_size)
-        else:
-            self.discriminator = Discriminator(
-                schema.size,
-                model.discriminator_width,
-                model.discriminator_layers,
-                model.discriminator_scales,
-                model.judge_values,
-            )
-            self.discriminator(tf.zeros((1, image_size, image_size, 3)))
+        super().__init__(name, schema, image_size, seed, fixed_mask_strength, source, **architecture)
+        settings = settings_module.group_settings("model", architecture)
+        self.discriminator = None if inference else make_discriminator(settings, schema.size, image_size)
 
     @property
     def networks(self) -> dict[str, tf.keras.Model]:
         """The networks by name, as they are saved."""
-        return {
-            "content_encoder": self.content_encoder,
-            "style_encoder": self.style_encoder,
-            "decoder": self.decoder,
-            "discriminator": self.discriminator,
-        }
+        found = {name: getattr(self, name) for name in ("content_encoder", "style_encoder", "decoder", "discriminator")}
+        return {name: network for name, network in found.items() if network is not None}
 
     @property
     def trained_variables(self) -> list[tf.Variable]:
@@ -116,8 +107,10 @@ class TranslationModel(Translator):
           **kwargs: for `keras.Model.compile` (`steps_per_execution`, `run_eagerly`).
 
         Raises:
-          UserError: a Keras optimiser, loss or metric, or a setting that does not exist.
+          UserError: a Keras optimiser, loss or metric, a setting that does not exist, or a model without D.
         """
+        if self.discriminator is None:
+            raise UserError(f"{self.name}: a model that was loaded for inference has no discriminator to train with")
         settings = self.optimizer_settings = plan.settings_of(self.name, "optimizer", optimizer, self.name)
         self.loss_settings = plan.settings_of(self.name, "loss", loss, "loss")
         self.given_settings = {*(optimizer or ()), *(loss or ())}
@@ -236,6 +229,11 @@ class TranslationModel(Translator):
         done = tf.minimum(1.0, tf.cast(self.step, tf.float32) / self.optimizer_settings.steps)
         return 1.0 - (1.0 - self.loss_settings.final_noise) * done
 
+    def change_share(self) -> tf.Tensor | float:
+        """What is left of the weight of `change`: G first learns what to leave alone, then to draw."""
+        done = tf.minimum(1.0, tf.cast(self.step, tf.float32) / (_SETTLED * self.optimizer_settings.steps))
+        return 1.0 - (1.0 - self.loss_settings.final_change) * done
+
     def _shown(self, images: tf.Tensor, noise: StepNoise) -> tf.Tensor:
         """What D sees: with noise of a deviation drawn an image, which hides patches too small to matter to an eye.
 
@@ -285,7 +283,7 @@ class TranslationModel(Translator):
         )
         if weights.change:
             terms["change"] = losses.change(passes.translated, batch["image"])
-            terms["generator_loss"] += weights.change * terms["change"]
+            terms["generator_loss"] += weights.change * self.change_share() * terms["change"]
         if self.discriminator.says_values:
             terms["values_g"] = losses.generator_values(passes.on_translated, batch["target"], hinge)
             terms["values_d"] = losses.discriminator_values(

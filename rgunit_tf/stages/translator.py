@@ -33,6 +33,7 @@ class Translator(Stage):
       seed: of the noise in training; weights follow Keras' global seed.
       fixed_mask_strength: how far the attention mask is on, 0 to 1, for a model that is past its warm-up; None: as the
         warm-up says.
+      source: a model whose Ec, Es and G it takes, in the place of new ones.
       **architecture: settings of `config.SETTINGS["model"]`.
 
     Raises:
@@ -48,6 +49,7 @@ class Translator(Stage):
         image_size: int,
         seed: int,
         fixed_mask_strength: float | None,
+        source: Translator | None = None,
         **architecture: Any,
     ):
         super().__init__(name, seed)
@@ -59,13 +61,17 @@ class Translator(Stage):
         self.architecture = dict(vars(model))
         self.loss_settings = settings_module.group_settings("loss")
         self.prior = StylePrior(schema.size, model.style_dim)
-        self.content_encoder = ContentEncoder(model.width, model.residual_blocks)
-        self.style_encoder = StyleEncoder(self.prior.style_dim, model.width)
-        self.decoder = Decoder(model.width, model.residual_blocks, model.mlp_width)
-        images = tf.zeros((1, image_size, image_size, 3))
-        self.decoder(self.content_encoder(images), self.style_encoder(images)[0])
-        if model.drawing == "change":
-            self.decoder.soften()
+        if source is not None:
+            self.content_encoder, self.style_encoder = source.content_encoder, source.style_encoder
+            self.decoder = source.decoder
+        else:
+            self.content_encoder = ContentEncoder(model.width, model.residual_blocks, model.content_normalization)
+            self.style_encoder = StyleEncoder(self.prior.style_dim, model.width)
+            self.decoder = Decoder(model.width, model.residual_blocks, model.mlp_width)
+            images = tf.zeros((1, image_size, image_size, 3))
+            self.decoder(self.content_encoder(images), self.style_encoder(images)[0])
+            if model.drawing == "change":
+                self.decoder.soften()
         self.built = True
 
     @property
@@ -141,8 +147,15 @@ class Translator(Stage):
         return self.decode(self.guide(content, styles, ids, None), styles, images)
 
     def call(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
-        """{`image` [B, H, W, 3], `style` [B, S]} -> translated images [B, H, W, 3]."""
-        return self.translate_with_style(inputs["image"], inputs["style"])[0]
+        """Translates a batch: {`image` [B, H, W, 3] in [-1, 1], ...} -> the same shape and range.
+
+        To `style` [B, S] where it is given, else to the mean style of `target` [B, K], else of `label` [B, K], which
+        gives the model's reconstruction. `id`, string [B], as for `translate_with_style`.
+        """
+        styles = inputs.get("style")
+        if styles is None:
+            styles = self.prior.mean(inputs["target"] if "target" in inputs else inputs["label"])
+        return self.translate_with_style(inputs["image"], styles, inputs.get("id"))[0]
 
     def predict_labels(self, images: tf.Tensor) -> tf.Tensor:
         """Attributes of images [B, H, W, 3] in [-1, 1]: see `AttributeSchema.nearest_labels`; float32 [B, K]."""

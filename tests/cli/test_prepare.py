@@ -34,7 +34,7 @@ def test_it_says_what_is_where(run, photos, tmp_path):
     code, out, err = run()
     table, _, said = out.strip().rpartition("\n")
     assert (code, err) == (0, "")
-    assert table.startswith(f"data: folder {photos}, 2 domains") and "left out: 1 files that are not" in table
+    assert table.startswith(f"data: folder {photos}, 2 domains") and "left out: 1 file not read" in table
     assert said.startswith("prepare: 119 images (train ") and "; 1 unreadable skipped" in said
     assert f"--config.data.source=tfrecord --config.data.root={tmp_path / 'records'}" in out
     assert json.loads((tmp_path / "records" / "dataset.json").read_text())["splits"].keys() >= {"train", "test"}

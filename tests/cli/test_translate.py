@@ -59,7 +59,7 @@ def test_other_kinds_of_pictures_are_taken_or_counted(run, photos, tmp_path):
     Image.new("RGB", (20, 20)).save(photos / "7.jfif")
     (photos / "notes.txt").write_text("x")
     code, out, err = run("--to=Male")
-    assert code == 0 and "7 pictures translated" in out and err == "translate: 1 files passed over, 1 .txt\n"
+    assert code == 0 and "7 pictures translated" in out and err == "translate: 1 file passed over, 1 .txt\n"
     assert {"6.tif.png", "7.jfif"} <= set(hashes(tmp_path / "out"))
     (photos / "8.cr2").write_bytes(b"x")
     code, out, err = run("--to=Male")

@@ -68,6 +68,19 @@ def test_a_folder_of_none_says_what_is_in_it(make_folder):
         folder.load_records(root)
 
 
+def test_a_telephone_s_photograph_is_read_upright(tmp_path):
+    pytest.importorskip("pillow_heif", reason="the extra heic is not installed")
+    upright = picture(0, 48, 32)
+    turned = upright.transpose(Image.Transpose.ROTATE_90)
+    exif = turned.getexif()
+    exif[0x0112] = 6
+    turned.save(tmp_path / "a.heic", quality=95, exif=exif.tobytes())
+    assert folder.image_names(tmp_path) == ["a.heic"] and decoding.counted(["b.heic"]) == "1 .heic"
+    pixels = decoding.decode((tmp_path / "a.heic").read_bytes(), 16).astype(int)
+    upright.save(tmp_path / "b.png")
+    assert np.abs(pixels - decoding.decode((tmp_path / "b.png").read_bytes(), 16)).mean() < 8
+
+
 @pytest.mark.skipif("HEIF" in Image.OPEN or decoding.is_picture("a.heic"), reason="the plugin is installed")
 def test_heic_asks_for_its_plugin_and_takes_it(tmp_path, root):
     image = tmp_path / "photos/a.heic"

@@ -86,7 +86,7 @@ def test_what_is_left_out_is_counted_and_named(make_folder):
     folders, beside, others = records.left_out
     assert folders == "drafts/: no part of the data by its name"
     assert beside == "3 pictures beside the domains' folders: of no domain"
-    assert others.startswith("4 files that are not read as pictures: 2 .heic")
+    assert others.startswith("4 files not read as pictures: 2 .heic")
     assert "1 .txt" in others and "1 without ending" in others
 
 

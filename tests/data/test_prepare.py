@@ -62,7 +62,7 @@ def test_training_gets_the_same_batches_from_records_and_source(celeba, tmp_path
     assert celeba.names[3] not in read.train.ids
     assert read.fingerprint == source.fingerprint
     excluded, unreadable = (line for line in read.summary.splitlines() if "left out" in line and "fraction" not in line)
-    assert "12 of 120 rows, which data.groups" in excluded and "left out: 1 images that could not be read" in unreadable
+    assert "12 of 120 rows, which data.groups" in excluded and "left out: 1 image that could not be read" in unreadable
 
 
 def test_shards_are_plain_tfrecord(records, tmp_path):

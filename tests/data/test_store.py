@@ -35,7 +35,7 @@ def test_unreadable_images_are_skipped_and_named(files, memory, warnings):
     store = ImageStore(FileReader(root, names), 8, memory=memory)
     assert np.flatnonzero(~store.readable).tolist() == [7]
     assert len(warnings) == 1
-    assert "Skipping 1 unreadable images" in warnings[0]
+    assert "Skipping 1 unreadable image:" in warnings[0]
     assert str(root / "7.png") in warnings[0]
 
 

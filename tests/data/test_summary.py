@@ -23,7 +23,7 @@ def test_domains_and_their_images_in_each_part(make_folder):
     assert cells(text, "cat") == ["30", "(83%)", "2", "(50%)", "3", "(75%)"]
     assert cells(text, "all") == ["36", "4", "4"]
     assert "cat has 30 training images, 5 times as many as dog (6); data.balance=True would repeat" in text
-    assert "left out: 1 files that are not read as pictures: 1 .txt" in text
+    assert "left out: 1 file not read as pictures: 1 .txt" in text
     assert len({len(line) for line in text.splitlines()[1:5]}) == 1, "the columns are aligned"
     balanced = data.load("folder", root, image_size=16, balance=True).summary
     assert "data.balance repeats those of rare ones" in balanced

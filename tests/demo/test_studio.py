@@ -156,3 +156,22 @@ def test_too_many_pixels(studio, picture, monkeypatch):
     monkeypatch.setattr("rgunit_tf.data.decoding.MAX_PIXELS", 100)
     with pytest.raises(UserError, match=r"^This picture is too large: 30x20 pixels are more than 100\.$"):
         studio.look("a.png", picture())
+
+
+def test_of_what_is_taken_in_the_face_is_shown(make_model, picture, monkeypatch):
+    from rgunit_tf.data import decoding
+
+    face, none = picture(), picture(seed=3)
+    studio = Studio(make_model(), align_faces=True)
+
+    def face_of(encoded):
+        if encoded != face:
+            raise decoding.UnreadableImageError("no face was found in it")
+        return none
+
+    monkeypatch.setattr(decoding, "face_of", face_of)
+    assert studio.picture(studio.look("a.png", face)).encoded == none
+    with pytest.raises(UserError, match=r"^No face was found in this picture; choose another\.$"):
+        studio.look("b.png", none)
+    with pytest.raises(UserError, match=r"^This file cannot be read as a picture"):
+        studio.look("c.png", b"no picture")

@@ -9,6 +9,7 @@ from rgunit_tf.errors import UserError
 from rgunit_tf.evaluation import stage_evaluation
 from rgunit_tf.evaluation.judge import classifier_training
 from rgunit_tf.evaluation.judge.attribute_classifier import AttributeClassifier
+from rgunit_tf.evaluation.metrics import each_image
 from rgunit_tf.evaluation.report import summary
 from rgunit_tf.evaluation.report.catalogue import CATALOGUE
 from rgunit_tf.pretrained import efficientnet
@@ -102,7 +103,12 @@ def test_a_damaged_earlier_report_is_left_behind(drawn, tmp_path):
     (tmp_path / "evaluation").mkdir()
     (tmp_path / "evaluation/metrics.json").write_text('{"stages": {"guided":')
     report = stage_evaluation.evaluate_workdir(Run(tmp_path, drawn, ["translation"]), efficientnet="none")
-    assert list(report["stages"]) == ["translation"]
+    assert list(report["stages"]) == ["translation"] and report["guided_less_translation"] == {}
+    key, numbers = each_image.read(tmp_path / "evaluation/each_image/translation.npz")
+    above, below = numbers["accuracy"]
+    assert key and above.shape == (len(drawn.test), drawn.schema.size)
+    recorded = report["stages"]["translation"]["metrics"]["accuracy"]["value"]
+    assert (above.sum(0) / below.sum(0)).mean() == pytest.approx(recorded)
 
 
 @pytest.mark.parametrize(("finished", "asked"), [([], None), (["translation"], ["guided"])])

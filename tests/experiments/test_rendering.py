@@ -93,7 +93,7 @@ def test_models_are_compared_on_the_same_images():
     ones = np.ones_like(other)
     label, against = "RG-UNIT", CONTINUED
     rows = {label: [records(**{name: mine.mean()})] * 2, against: [records(**{name: other.mean()})] * 2}
-    images = {label: [{name: (mine, ones)}] * 2, against: [{name: (other, ones)}] * 2}
+    images = {label: [("key", {name: (mine, ones)})] * 2, against: [("key", {name: (other, ones)})] * 2}
     claims = rendering.to_json(all_tables()[2], rows, images)["comparisons"]
     (claim,) = [claim for claim in claims if CHANGED.heading in claim["text"] and "as many" in claim["text"]]
     low, high = claim["over_images"]
@@ -102,9 +102,12 @@ def test_models_are_compared_on_the_same_images():
     assert claim["over_seeds"] == pytest.approx([claim["values"][0]] * 2)
     text = rendering.to_markdown(all_tables()[2], rows, "", images)
     assert f"95 % over images: {low:+.3f} to {high:+.3f}" in text
-    images[against] = [{name: (other[:10], ones[:10])}] * 2
+    images[against] = [("another", {name: (other, ones)})] * 2
     claims = rendering.to_json(all_tables()[2], rows, images)["comparisons"]
     assert all(claim["over_images"] is None for claim in claims), "other images"
+    images[against] = images[label] = [("", {})] * 2
+    claims = rendering.to_json(all_tables()[2], rows, images)["comparisons"]
+    assert all(claim["over_images"] is None for claim in claims), "nothing was kept"
 
 
 def test_variants_are_further_rows_beside_their_own_random_images():

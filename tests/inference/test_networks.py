@@ -128,6 +128,26 @@ def test_batches_of_any_size_are_traced_once(workdir, images):
     assert networks._encode.experimental_get_tracing_count() == 1
 
 
+def test_what_is_only_used_has_no_discriminator_and_each_network_once(workdir, stages, monkeypatch):
+    from rgunit_tf.models.discriminator import Discriminator
+    from rgunit_tf.runs import contents, finished
+
+    guided = stages[2]
+    contents.write(workdir, guided.contents_of)
+    monkeypatch.setattr(Discriminator, "__init__", lambda *a, **k: pytest.fail("built"))
+    model = finished.load(workdir, "guided", inference=True)
+    assert set(model.networks) == set(guided.networks) - {"discriminator"}
+    assert model.content_encoder is model.translation.content_encoder is model.retrieval.translation.content_encoder
+    for name, network in model.networks.items():
+        for mine, expected in zip(network.get_weights(), guided.networks[name].get_weights(), strict=True):
+            np.testing.assert_array_equal(mine, expected)
+    assert isinstance(model.contents_of.held, np.memmap), "contents stay in their file"
+    rows = np.array([[3, 0], [11, 5]], np.int32)
+    np.testing.assert_array_equal(model.contents_of(rows), guided.contents_of(rows))
+    with pytest.raises(UserError, match="for inference has no discriminator"):
+        model.compile()
+
+
 def test_the_retrieval_stage_translates_too(workdir, stages, images):
     model = load(workdir.stage("retrieval"))
     plain = load(workdir.stage("translation"))

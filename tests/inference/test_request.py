@@ -76,6 +76,16 @@ def test_what_an_export_cannot_do(description):
         Request(to=(("Young",),)).check(dataclasses.replace(description, stage="retrieval"))
 
 
+def test_aligned_faces_are_another_setting_and_are_not_pasted_back(description, monkeypatch):
+    monkeypatch.setattr("rgunit_tf.faces.alignment.check", lambda: None)
+    plain, aligned = Request(to=(("Young",),)), Request(to=(("Young",),), align_faces=True)
+    aligned.check(description)
+    assert aligned.settings(description) != plain.settings(description)
+    assert "align_faces" not in plain.settings(description), "results of earlier versions stay"
+    with pytest.raises(UserError, match="--align_faces cuts faces out, --paste_back"):
+        dataclasses.replace(aligned, paste_back=True).check(description)
+
+
 def test_settings_hold_what_results_depend_on(description, tmp_path):
     def settings(**changes):
         return Request(**{"to": (("Young",),), **changes}).settings(description)

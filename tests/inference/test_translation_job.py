@@ -183,3 +183,19 @@ def test_names_that_would_meet_are_refused(make_job, photos):
     Image.new("RGB", (9, 9)).save(photos / "a.jpg.mask.png")
     with pytest.raises(UserError, match=r"two pictures would both give a\.jpg\.mask\.png"):
         make_job(Request(to=(("Male",),), show_mask=True))
+
+
+def test_the_face_of_each_picture_is_translated(make_job, model, photos, tmp_path, monkeypatch):
+    from rgunit_tf.data import decoding
+
+    def face_of(encoded):
+        if encoded == (photos / "a.jpg").read_bytes():
+            raise decoding.UnreadableImageError("no face was found in it")
+        return (photos / "sub" / "grey.png").read_bytes()
+
+    monkeypatch.setattr("rgunit_tf.faces.alignment.check", lambda: None)
+    monkeypatch.setattr(decoding, "face_of", face_of)
+    outcome = make_job(dataclasses.replace(MALE, align_faces=True)).run(model)
+    assert outcome.failed["a.jpg"] == "no face was found in it" and outcome.made >= 4
+    results = {(tmp_path / "out" / name).read_bytes() for name in ("a.png", "sub/grey.png")}
+    assert len(results) == 1, "all of the same face"

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from rgunit_tf.cli import launcher
-from tests.integration.test_train import SETTINGS
+from tests.integration.conftest import SETTINGS
 
 pytestmark = pytest.mark.slow
 ODD = b"\xe9t\xe9 "

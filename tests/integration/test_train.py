@@ -13,73 +13,9 @@ import time
 import numpy as np
 import pytest
 
+from tests.integration.conftest import SETTINGS, weights
+
 STAGES = ("translation", "retrieval", "guided")
-SETTINGS = {
-    "data.source": "celeba",
-    "data.image_size": 16,
-    "model.width": 4,
-    "model.residual_blocks": 1,
-    "model.style_dim": 2,
-    "model.mlp_width": 8,
-    "model.discriminator_width": 4,
-    "model.discriminator_layers": 2,
-    "model.discriminator_scales": 1,
-    "translation.steps": 63,
-    "translation.batch_size": 4,
-    "retrieval.steps": 150,
-    "retrieval.batch_size": 4,
-    "retrieval.embedding_dim": 8,
-    "retrieval.hidden": 16,
-    "retrieval.content_channels": 4,
-    "retrieval.index": "exact",
-    "guided.steps": 60,
-    "guided.batch_size": 4,
-    "guided.neighbors": 2,
-    "loss.mask_warmup": 10,
-    "train.log_every": 5,
-    "train.checkpoint_every": 10,
-    "train.sample_every": 30,
-    "train.deterministic": True,
-    "train.tensorboard": False,
-}
-
-
-@pytest.fixture(scope="module")
-def arguments(tmp_path_factory):
-    """What follows `bin/train`, but the workdir."""
-    from rgunit_tf.data.avatars import draw_dataset
-
-    root = draw_dataset(tmp_path_factory.mktemp("avatars") / "set", 40, seed=0, workers=1)
-    cache = tmp_path_factory.mktemp("cache")
-    os.environ["RGUNIT_CACHE"] = str(cache)
-    yield [
-        "--config=celeba",
-        "--noreport",
-        f"--config.data.root={root}",
-        *(f"--config.{k}={v}" for k, v in SETTINGS.items()),
-    ]
-    del os.environ["RGUNIT_CACHE"]
-
-
-@pytest.fixture(scope="module")
-def start(root, arguments):
-    """Starts bin/train on a workdir; its output is a file, since a full pipe would stop it."""
-
-    def start(workdir: pathlib.Path, *more: str) -> subprocess.Popen:
-        workdir.mkdir(parents=True, exist_ok=True)
-        log = open(workdir / "log.txt", "ab")  # noqa: SIM115
-        command = [sys.executable, "-m", "rgunit_tf.cli.train", *arguments, f"--workdir={workdir}", *more]
-        return subprocess.Popen(command, cwd=root, stdout=log, stderr=log)
-
-    return start
-
-
-@pytest.fixture(scope="module")
-def finished(start, tmp_path_factory):
-    """The workdir of a run that nothing disturbed."""
-    workdir = tmp_path_factory.mktemp("finished") / "run"
-    assert start(workdir, "--stage=guided").wait() == 0, (workdir / "log.txt").read_text()[-3000:]
-    return workdir
 
 
 @pytest.fixture
@@ -88,13 +24,14 @@ def copy(finished, tmp_path):
 
 
 @pytest.fixture
-def call(arguments, monkeypatch, capsys):
+def call(arguments, prepared, monkeypatch, capsys):
     """Runs the command in this process; returns its exit code and what it wrote to stderr."""
     from rgunit_tf.cli import launcher, train
     from rgunit_tf.runs import training
 
     # It would hold for the tests that follow as well.
     monkeypatch.setattr(training, "configure", lambda config: None)
+    monkeypatch.setenv("RGUNIT_CACHE", str(prepared))
 
     def call(*more: str) -> tuple[int, str]:
         capsys.readouterr()
@@ -102,14 +39,6 @@ def call(arguments, monkeypatch, capsys):
         return code, capsys.readouterr().err
 
     return call
-
-
-def weights(workdir, stage):
-    import tensorflow as tf
-
-    reader = tf.train.load_checkpoint(str(workdir / stage / "final/weights"))
-    names = [name for name in reader.get_variable_to_shape_map() if not name.startswith("_CHECKPOINTABLE")]
-    return {name: reader.get_tensor(name) for name in names}
 
 
 def history(workdir, stage):

@@ -8,49 +8,26 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.integration.test_train import SETTINGS, weights
+from tests.integration.conftest import weights
 
-STEPS = {"translation.steps": 4, "retrieval.steps": 4, "guided.steps": 4, "train.log_every": 2, "train.sample_every": 4}
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    return tmp_path_factory.mktemp("place")
+SHORT = [f"--config.{stage}.steps=4" for stage in ("translation", "retrieval", "guided")]
 
 
-@pytest.fixture(scope="module")
-def call(place):
+@pytest.fixture
+def call(arguments, prepared, monkeypatch):
     """Runs bin/train in this process; returns its exit code."""
     from rgunit_tf.cli import launcher, train
     from rgunit_tf.runs import training
 
-    settings = [f"--config.{name}={value}" for name, value in {**SETTINGS, **STEPS}.items()]
-
-    def call(*more: str) -> int:
-        arguments = ["--config=celeba", "--noreport", *settings, "--config.train.deterministic=False", *more]
-        return launcher.call(train.main, train.FLAGS, ["train", *arguments])
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RGUNIT_CACHE", str(place / "cache"))
-        # It would hold for the tests that follow as well.
-        patch.setattr(training, "configure", lambda config: None)
-        yield call
-
-
-@pytest.fixture(scope="module")
-def finished(call, place):
-    """A run of all three stages, and the folder of its data."""
-    from rgunit_tf.data.avatars import draw_dataset
-
-    root = draw_dataset(place / "set", 40, seed=0, workers=1)
-    assert call(f"--config.data.root={root}", f"--workdir={place / 'run'}") == 0
-    return place / "run", root
+    # It would hold for the tests that follow as well.
+    monkeypatch.setattr(training, "configure", lambda config: None)
+    monkeypatch.setenv("RGUNIT_CACHE", str(prepared))
+    return lambda *more: launcher.call(train.main, train.FLAGS, ["train", *arguments, *more])
 
 
 @pytest.fixture
 def copy(finished, tmp_path):
-    run, root = finished
-    return shutil.copytree(run, tmp_path / "run"), root
+    return shutil.copytree(finished, tmp_path / "run")
 
 
 def steps(run, stage):
@@ -58,38 +35,37 @@ def steps(run, stage):
         return [int(row[0]) for row in list(csv.reader(file))[1:]]
 
 
-def test_a_finished_stage_is_trained_on_after_its_data_have_moved(call, copy, tmp_path, capsys):
-    run, root = copy
-    moved = shutil.copytree(root, tmp_path / "moved")
+def test_a_finished_stage_is_trained_on_after_its_data_have_moved(call, copy, drawn, tmp_path, capsys):
+    run = copy
+    moved = shutil.copytree(drawn, tmp_path / "moved")
     capsys.readouterr()
     where = [f"--workdir={run}", f"--config.data.root={moved}"]
-    assert call(*where, "--config.guided.steps=8", "--config.guided.batch_size=2") == 0
-    assert steps(run, "guided") == [2, 4, 6, 8] and steps(run, "translation") == [2, 4]
-    assert json.loads((run / "guided/final/stage.json").read_text())["steps"] == 8
+    assert call(*where, "--config.guided.steps=64", "--config.guided.batch_size=2") == 0
+    assert steps(run, "guided") == [*range(5, 65, 5), 64] and steps(run, "translation")[-1] == 63
+    assert json.loads((run / "guided/final/stage.json").read_text())["steps"] == 64
     assert sorted(entry.name for entry in (run / "guided/export").iterdir()) == ["1", "2"]
     assert json.loads((run / "config.json").read_text())["config"]["data"]["root"] == str(moved)
     assert f"data: celeba {moved}" in capsys.readouterr().out
     name = next((moved / "img_align_celeba").iterdir())
     Image.new("RGB", (178, 218)).save(name)
-    assert call(*where, "--config.guided.steps=10", "--config.guided.batch_size=2") == 2
+    assert call(*where, "--config.guided.steps=70", "--config.guided.batch_size=2") == 2
     assert "the data have changed since this run began" in capsys.readouterr().err
-    assert json.loads((run / "guided/final/stage.json").read_text())["steps"] == 8
+    assert json.loads((run / "guided/final/stage.json").read_text())["steps"] == 64
 
 
 def test_what_cannot_be_trained_on(call, copy, capsys):
-    run, root = copy
-    where = [f"--workdir={run}", f"--config.data.root={root}"]
-    assert call(*where, "--config.translation.steps=8") == 2
+    run, where = copy, [f"--workdir={copy}"]
+    assert call(*where, "--config.translation.steps=70") == 2
     assert "was trained from the translation stage as it is; delete" in capsys.readouterr().err
     shutil.rmtree(run / "guided/checkpoints")
-    assert call(*where, "--config.guided.steps=8") == 2
+    assert call(*where, "--config.guided.steps=70") == 2
     assert f"start a new run from them with --init_from={run}" in capsys.readouterr().err
     assert (run / "guided/final/stage.json").exists()
 
 
 def test_another_run_starts_from_the_weights(call, finished, tmp_path, capsys):
     """Two domains of a folder in the place of five attributes: what they shape starts anew."""
-    run, _ = finished
+    run = finished
     for number in range(24):
         folder = tmp_path / "photos" / ("cat", "dog")[number % 2]
         folder.mkdir(parents=True, exist_ok=True)
@@ -98,7 +74,7 @@ def test_another_run_starts_from_the_weights(call, finished, tmp_path, capsys):
     still = [f"--config.{stage}.learning_rate=0" for stage in ("translation", "retrieval", "guided")]
     data = ["--config.data.source=folder", f"--config.data.root={tmp_path / 'photos'}", "--config.guided.neighbors=2"]
     tuned = tmp_path / "tuned"
-    assert call(*data, *still, f"--workdir={tuned}", f"--init_from={run}") == 0
+    assert call(*data, *still, *SHORT, f"--workdir={tuned}", f"--init_from={run}") == 0
     for stage, prefix in (("translation", "content_encoder/"), ("guided", "fusion/")):
         here, there = weights(tuned, stage), weights(run, stage)
         same = [name for name in here if name.startswith(prefix)]

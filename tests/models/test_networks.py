@@ -19,6 +19,18 @@ def test_content_is_a_quarter_of_the_image_with_4_times_the_width():
     assert ContentEncoder(4, 1)(random(2, 24, 24, 3)).shape == (2, 6, 6, 16)
 
 
+@pytest.mark.parametrize(("normalization", "keeps"), [("instance", False), ("layer", True)])
+def test_normalisation_decides_whether_content_has_colours(normalization, keeps):
+    tf.keras.utils.set_random_seed(0)
+    encoder = ContentEncoder(4, 1, normalization)
+    red, blue = (0.1 * random(1, 24, 24, 3) + colour for colour in ([1.0, -1.0, -1.0], [-1.0, -1.0, 1.0]))
+    # Of each channel, over all places; later layers only see what is left by the first.
+    red, blue = (tf.reduce_mean(encoder.body[1](encoder.body[0](x)), (1, 2)).numpy() for x in (red, blue))
+    assert (np.abs(red - blue).max() > 0.5) == keeps
+    assert np.allclose(red, 0.0, atol=1e-4) != keeps
+    assert ContentEncoder.from_config(encoder.get_config()).normalization == normalization
+
+
 def test_style_is_a_mean_and_a_bounded_log_variance():
     encoder = StyleEncoder(10, 4)
     mean, log_variance = encoder(random(3, 16, 16, 3))

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from rgunit_tf.errors import UserError
 from rgunit_tf.models import frozen_features
-from rgunit_tf.models.projected_discriminator import ProjectedDiscriminator
+from rgunit_tf.models.projected_discriminator import FeatureHead, ProjectedDiscriminator
 from rgunit_tf.pretrained import efficientnet
 
 installed = pytest.mark.skipif(not frozen_features.available(), reason=frozen_features.MISSING)
@@ -57,6 +57,17 @@ def test_a_verdict_a_depth_with_a_map_and_two_logits_an_attribute():
     for verdict in verdicts:
         assert verdict.values.shape == (2, 4)
         np.testing.assert_allclose(verdict.domain, verdict.values[:, 2:] - verdict.values[:, :2], atol=1e-5)
+
+
+@pytest.mark.parametrize("aligned", [True, False])
+def test_what_is_not_aligned_is_told_wherever_it_is(aligned):
+    tf.keras.utils.set_random_seed(0)
+    head = FeatureHead(2, 8, aligned)
+    maps = np.zeros((2, 8, 8, 3), np.float32)
+    maps[0, 2:4, 2:4] = maps[1, 4:6, 3:5] = np.random.default_rng(0).normal(size=(2, 2, 3))
+    here, there = head(tf.constant(maps)).values
+    assert head(tf.constant(maps)).values.shape == (2, 4)
+    assert np.allclose(here, there, atol=1e-6) != aligned and float(tf.norm(here)) > 1e-3
 
 
 @installed

@@ -28,6 +28,15 @@ def test_rows_of_a_translation_model(translation, pictures):
     assert all(picture.dtype == np.uint8 and picture.shape == (16, 16, 3) for row in rows for picture in row)
 
 
+def test_where_the_mask_is_off_the_change_is_shown(make_translation, pictures):
+    model = make_translation(loss={"mask_warmup": 1_000_000})
+    titles, rows = sample_rows(model, *pictures)
+    assert titles[-2] == "change of Young switched"
+    for row in rows:
+        change = np.abs(row[-3].astype(float) - row[0]).mean(-1) * 2.0  # of [-1, 1], shown as of [0, 1]
+        np.testing.assert_allclose(row[-2], np.minimum(change, 255.0)[..., None].repeat(3, -1), atol=3.0)
+
+
 def test_rows_of_a_guided_model_show_its_neighbours(translation, retrieval, gallery, pictures):
     from rgunit_tf.stages.guided import GuidedModel
 

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from rgunit_tf.data import load
 from rgunit_tf.domains import AttributeSchema
 from rgunit_tf.errors import UserError
 from rgunit_tf.retrieval import Gallery
@@ -234,3 +235,27 @@ def test_data_that_are_no_batches_are_refused_in_a_sentence(folder, change, mess
 def test_numbers_of_classes_need_one_group(folder):
     with pytest.raises(UserError, match="one group of names"):
         as_batches(pairs(folder), AttributeSchema(("cat", "dog")), SIZE, 0, True)
+
+
+def test_predict_takes_the_batches_of_a_split(folder):
+    data = load("folder", root=str(folder), image_size=SIZE, test_images=3)
+    translation = TranslationModel(data.schema, SIZE, **ARCHITECTURE)
+    retrieval = RetrievalModel(translation, **RETRIEVAL)
+    guided = GuidedModel(translation, retrieval, Gallery.build(retrieval, data.train), 2)
+    (whole,) = data.train.batches(len(data.train), training=False)
+    styles = translation.prior.mean(whole["label"])
+    for model, expected in (
+        (retrieval, retrieval.embed_images(whole["image"])),
+        (translation, translation.translate_with_style(whole["image"], styles)[0]),
+        (guided, guided.translate_with_style(whole["image"], styles, whole["id"])[0]),
+    ):
+        found = model.predict(data.train.batches(4, training=False), verbose=0)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_predict_translates_to_the_target(translation, data):
+    (batch,) = data.unbatch().batch(8)
+    expected, _ = translation.translate_with_style(batch["image"], translation.prior.mean(batch["target"]))
+    np.testing.assert_allclose(translation.predict(data, verbose=0), expected, atol=1e-5)
+    with pytest.raises(UserError, match="fit, evaluate and predict take no ndarray"):
+        translation.predict(batch["image"].numpy())

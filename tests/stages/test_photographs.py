@@ -10,6 +10,7 @@ from rgunit_tf.config import default_config
 from rgunit_tf.models import frozen_features
 from rgunit_tf.pretrained import efficientnet
 from rgunit_tf.runs import architecture
+from rgunit_tf.stages import precision
 from rgunit_tf.stages.noise import StepNoise
 from rgunit_tf.stages.translation import TERMS, VALUE_TERMS
 
@@ -121,6 +122,19 @@ def test_what_a_translation_changes_may_cost(make_translation, make_batch):
     assert costly.train_step(batch)["change"] > 0
 
 
+def test_what_a_change_costs_falls_until_six_tenths_of_the_stage(make_translation, make_batch):
+    model = make_translation({"steps": 100}, {"change": 10.0, "final_change": 0.2})
+    for step, share in ((0, 1.0), (30, 0.6), (60, 0.2), (90, 0.2)):
+        model.step.assign(step)
+        assert float(model.change_share()) == pytest.approx(share)
+    batch = make_batch()
+    late = model.loss_terms(model.forward(batch, noise()), batch)
+    model.step.assign(30)
+    early = model.loss_terms(model.forward(batch, noise()), batch)
+    fallen = float(early["generator_loss"] - late["generator_loss"])
+    assert fallen == pytest.approx(10.0 * 0.4 * float(late["change"]), rel=1e-3)
+
+
 @installed
 def test_one_batch_is_learnt_by_heart_and_the_network_is_left_as_it_is(make_translation, make_batch):
     model, batch = make_translation({"learning_rate": 3e-3}, LOSS, **PROJECTED), grey(make_batch())
@@ -135,6 +149,73 @@ def test_one_batch_is_learnt_by_heart_and_the_network_is_left_as_it_is(make_tran
     assert np.mean(seen[-20:]) < 0.7 * seen[0]
     assert all(np.array_equal(part, old) for part, old in zip((p for la in layers for p in la), before, strict=True))
     assert all(not np.array_equal(new, old) for new, old in zip(model.discriminator.get_weights(), heads, strict=True))
+
+
+class Steady:
+    """Noise that is the same however it is computed: XLA draws other numbers."""
+
+    def normal(self, *shape):
+        return tf.tile(tf.reshape([0.3, -0.7, 1.1, 0.2], (4, *(1 for _ in shape))), (1, *shape))
+
+    def uniform(self, *shape):
+        return 0.5 + 0.1 * self.normal(*shape)
+
+
+RECIPE = {**LOSS, "domain": 4.0, "change": 5.0, "domain_gradient_penalty": 0.2, "halves": True}
+
+
+@installed
+@pytest.mark.parametrize(
+    ("policy", "xla", "tolerance"),
+    [
+        pytest.param("float32", True, 1e-3, marks=pytest.mark.soak),
+        ("mixed_bfloat16", False, 0.05),
+    ],
+)
+def test_xla_and_16_bits_take_the_plain_step(make_translation, make_batch, policy, xla, tolerance):
+    def terms_and_gradients(policy, xla):
+        with precision.policy(policy):
+            model = make_translation(None, RECIPE, **PROJECTED)
+        batch = {name: value for name, value in make_batch().items() if name != "id"}
+
+        @tf.function(jit_compile=xla, autograph=False)
+        def step():
+            with tf.GradientTape(persistent=True) as tape:
+                terms = model.batch_terms(batch, Steady())
+            sides = ("generator_loss", model.trained_variables), ("discriminator_loss", model.discriminator.variables)
+            return terms, [tf.concat([tf.reshape(g, [-1]) for g in tape.gradient(terms[a], b)], 0) for a, b in sides]
+
+        return step()
+
+    (plain, gradients), (terms, others) = terms_and_gradients("float32", False), terms_and_gradients(policy, xla)
+    for name, value in plain.items():
+        assert float(terms[name]) == pytest.approx(float(value), rel=tolerance, abs=1e-3), name
+    for one, other in zip(gradients, others, strict=True):
+        assert float(tf.norm(one)) > 0.1
+        assert float(tf.norm(one - other)) < 5 * tolerance * float(tf.norm(one))
+
+
+@installed
+def test_a_run_goes_on_to_the_bit(make_translation, make_batch, tmp_path):
+    def make():
+        model = make_translation(None, RECIPE, **PROJECTED)
+        return model, tf.function(model.train_step), tf.train.Checkpoint(**model.training_state)
+
+    batch = make_batch()
+    (model, step, state), (other, go_on, its_state) = make(), make()
+    for number in range(4):
+        if number == 2:
+            path = state.write(str(tmp_path / "state"))
+        step(batch)
+    its_state.read(path).assert_existing_objects_matched()
+    for _ in range(2):
+        go_on(batch)
+    assert int(model.step) == int(other.step) == 4
+    found, expected = (
+        [*m.trained_variables, *m.discriminator.variables, *m.generator_optimizer.variables] for m in (other, model)
+    )
+    for variable, undisturbed in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(variable, undisturbed, err_msg=variable.name)
 
 
 def test_the_discriminator_has_a_rate_of_its_own(make_translation):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from rgunit_tf.evaluation.metrics import accuracy, bootstrap
-from rgunit_tf.evaluation.metrics.measurement import measurement
+from rgunit_tf.evaluation.metrics.measurement import Record, measurement
 
 
 def accuracy_records(
@@ -82,7 +82,7 @@ def _by_attribute(
     return records
 
 
-def _record(above: np.ndarray, below: np.ndarray, asked: np.ndarray, words: str, seed: int) -> dict[str, Any]:
+def _record(above: np.ndarray, below: np.ndarray, asked: np.ndarray, words: str, seed: int) -> Record:
     started = time.perf_counter()
     total, count = above.sum(axis=0, dtype=np.float64), below.sum(axis=0, dtype=np.float64)
     ratios = np.divide(total, count, out=np.full(np.shape(total), np.nan), where=count > 0)
@@ -94,5 +94,4 @@ def _record(above: np.ndarray, below: np.ndarray, asked: np.ndarray, words: str,
         words,
         seed,
         started,
-        per_image=(above, below),
-    )
+    ).of_images(above, below)

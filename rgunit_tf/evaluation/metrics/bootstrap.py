@@ -62,8 +62,36 @@ def ratio_interval(
     return _bounds(draws, confidence) if len(draws) else (float("nan"), float("nan"))
 
 
+Numbers = tuple[np.ndarray, np.ndarray | None]
+"""Of each image, as `ratio_interval` takes them: what is above, and what is below or None."""
+
+
+def paired_difference(
+    first: Numbers, second: Numbers, seed: int = 0, resamples: int = 1000, confidence: float = CONFIDENCE
+) -> tuple[float, tuple[float, float]]:
+    """How much more a figure of the same N images is in a second measurement, and its percentile interval.
+
+    Both are resampled together, so that what is hard about an image does not count as chance: the interval is the
+    narrower the more alike the two measurements are.
+
+    Args:
+      first: numbers of the N images.
+      second: likewise, of the same images in the same order.
+      seed: of the resamples.
+      resamples: how many.
+      confidence: of the interval.
+
+    Returns:
+      The difference, second less first, and its bounds; NaN where either is undefined.
+    """
+    pairs = [(second, first)]
+    count = len(first[0])
+    value = _mean_difference(np.full((1, count), 1.0 / count), _as_floats(pairs), relative=False)
+    return float(value[0]), paired_interval(pairs, False, seed, resamples, confidence)
+
+
 def paired_interval(
-    pairs: Sequence[tuple[Sequence[np.ndarray | None], Sequence[np.ndarray | None]]],
+    pairs: Sequence[tuple[Numbers, Numbers]],
     relative: bool,
     seed: int = 0,
     resamples: int = 1000,
@@ -74,21 +102,36 @@ def paired_interval(
     The same resample of the images serves both models and all trainings.
 
     Args:
-      pairs: for each training the numbers above and below (see `ratio_interval`) of one model and of the other.
+      pairs: for each training the numbers of one model and of the other.
       relative: whether the difference is a share of the other model's figure.
       seed: of the resamples.
       resamples: how many.
       confidence: of the interval.
+
+    Returns:
+      Lower and upper bound; NaN where the difference is defined in no resample.
     """
-    draws = []
-    for weights in resample_weights(len(pairs[0][0][0]), seed, resamples):
-        mine, other = (np.stack([_ratios(weights, *map(_plain, pair[side])) for pair in pairs]) for side in (0, 1))
-        draws.append((mine / other - 1.0 if relative else mine - other).mean(axis=0))
-    return _bounds(np.concatenate(draws), confidence)
+    pairs = _as_floats(pairs)
+    weights = resample_weights(len(pairs[0][0][0]), seed, resamples)
+    draws = np.concatenate([_mean_difference(each, pairs, relative) for each in weights])
+    draws = draws[np.isfinite(draws)]
+    return _bounds(draws, confidence) if len(draws) else (float("nan"), float("nan"))
 
 
-def _plain(values: np.ndarray | None) -> np.ndarray | None:
-    return None if values is None else np.asarray(values, np.float64)
+def _as_floats(pairs: Sequence[tuple[Numbers, Numbers]]) -> list[list[Numbers]]:
+    """The same in float64."""
+
+    def plain(numbers: np.ndarray | None) -> np.ndarray | None:
+        return None if numbers is None else np.asarray(numbers, np.float64)
+
+    return [[(plain(above), plain(below)) for above, below in pair] for pair in pairs]
+
+
+def _mean_difference(weights: np.ndarray, pairs: Sequence[Sequence[Numbers]], relative: bool) -> np.ndarray:
+    """One difference a resample, the mean over trainings: weights [R, N] -> [R]; not finite where undefined."""
+    mine, other = (np.stack([_ratios(weights, *pair[side]) for pair in pairs]) for side in (0, 1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return (mine / other - 1.0 if relative else mine - other).mean(axis=0)
 
 
 def _ratios(weights: np.ndarray, above: np.ndarray, below: np.ndarray | None) -> np.ndarray:

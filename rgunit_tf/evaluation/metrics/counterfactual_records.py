@@ -30,7 +30,7 @@ def ratio_record(l1: np.ndarray, l1_input: np.ndarray, seed: int) -> dict[str, A
         f"mean L1 to the {WORDS}, over that of the untouched input",
         seed,
         started,
-    )
+    ).of_images(l1, l1_input)
 
 
 def records(values: Mapping[str, np.ndarray], seed: int) -> dict[str, dict[str, Any]]:
@@ -42,5 +42,5 @@ def records(values: Mapping[str, np.ndarray], seed: int) -> dict[str, dict[str, 
         words = f"{meaning} to the {WORDS}"
         found[f"counterfactual_{name}"] = measurement(
             values[name].mean(), interval, len(values[name]), words, seed, started
-        )
+        ).of_images(values[name])
     return found

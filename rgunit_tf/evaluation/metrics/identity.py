@@ -47,8 +47,7 @@ def rank1_record(
         f"translations whose own input is the nearest, by cosine, of all {len(inputs)} inputs; {feature_name}",
         seed,
         started,
-        per_image=(own, None),
-    )
+    ).of_images(own)
 
 
 def _unit(features: np.ndarray) -> np.ndarray:

@@ -10,18 +10,22 @@ import numpy as np
 
 from rgunit_tf.evaluation.metrics import bootstrap
 
-PerImage = tuple[np.ndarray, np.ndarray | None]
-"""Numbers an image, [N] or [N, K], and what they are shares of, of the same shape (None: of 1 each)."""
-
 
 class Record(dict[str, Any]):
-    """A JSON-ready record of one figure.
+    """A figure, JSON-ready, and beside it what does not go to the file: the numbers of each image behind it.
 
     Attributes:
-      per_image: whose mean or ratio the figure is, kept for comparisons image by image; None where it is neither.
+      above: [N] or [N, K], whose mean is the figure; None where it is no mean over images. Copies lose it.
+      below: as `above`: the figure is mean(above) / mean(below); None: 1 an image.
     """
 
-    per_image: PerImage | None = None
+    above: np.ndarray | None = None
+    below: np.ndarray | None = None
+
+    def of_images(self, above: np.ndarray, below: np.ndarray | None = None) -> Record:
+        """Itself, with the numbers of each image."""
+        self.above, self.below = above, below
+        return self
 
 
 def measurement(
@@ -31,7 +35,6 @@ def measurement(
     computed_with: str,
     seed: int,
     started: float,
-    per_image: PerImage | None = None,
     **details: float | None,
 ) -> Record:
     """A JSON-ready record of one figure.
@@ -43,19 +46,17 @@ def measurement(
       computed_with: network, formula and reference, in words.
       seed: of the styles, targets and resamples behind it.
       started: `time.perf_counter()` when its computation began.
-      per_image: see `Record`.
       **details: further figures of the record, such as the deviation over splits.
     """
     finite = interval is not None and all(map(math.isfinite, interval))
-    record = Record(
-        value=float(value) if math.isfinite(value) else None,
-        interval=[float(bound) for bound in interval] if interval is not None and finite else None,
-        confidence=bootstrap.CONFIDENCE if finite else None,
-        images=int(images),
-        computed_with=computed_with,
-        seed=int(seed),
-        seconds=round(time.perf_counter() - started, 3),
+    fields = {
+        "value": float(value) if math.isfinite(value) else None,
+        "interval": [float(bound) for bound in interval] if interval is not None and finite else None,
+        "confidence": bootstrap.CONFIDENCE if finite else None,
+        "images": int(images),
+        "computed_with": computed_with,
+        "seed": int(seed),
+        "seconds": round(time.perf_counter() - started, 3),
         **details,
-    )
-    record.per_image = per_image
-    return record
+    }
+    return Record(fields)

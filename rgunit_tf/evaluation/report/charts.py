@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from rgunit_tf.evaluation.report.html import element, join, words
+from rgunit_tf.evaluation.report.html import details, element, join, words
 
 # (title, columns of history.csv whose names start or end so): what is of one kind and of one size shares a chart.
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -77,7 +77,12 @@ def charts(history: dict[str, Series]) -> list[Markup]:
     return figures
 
 
+VALIDATION = "val_"
+"""What a column's name begins with where it is of validation images: drawn in the chart of the term itself."""
+
+
 def _matches(name: str, pattern: str) -> bool:
+    name = name.removeprefix(VALIDATION)
     if pattern.endswith("_"):
         return name.startswith(pattern)
     return name == pattern or (pattern in ("gradient_norm", "learning_rate") and name.endswith(pattern)) or not pattern
@@ -88,7 +93,7 @@ def chart(title: str, series: dict[str, Series]) -> Markup:
     thinned = {name: _thin(points) for name, points in series.items()}
     frame = _Frame.around(thinned)
     last = {name: short(points[-1][1]) for name, points in series.items()}
-    said = ", ".join(f"{words(name)} {value}" for name, value in last.items())
+    said = ", ".join(f"{_called(name)} {value}" for name, value in last.items())
     scale = "logarithmic axis" if frame.logarithmic else "linear axis"
     drawing = element(
         "svg",
@@ -157,7 +162,12 @@ def _line(number: int, points: Series, frame: _Frame) -> Markup:
 
 def _entry(number: int, name: str, value: str) -> Markup:
     swatch = element("span", class_=f"swatch swatch-{number}", aria_hidden="true")
-    return element("li", swatch, f"{words(name)} ", element("b", value))
+    return element("li", swatch, f"{_called(name)} ", element("b", value))
+
+
+def _called(name: str) -> str:
+    plain = words(name.removeprefix(VALIDATION))
+    return f"{plain}, validation" if name.startswith(VALIDATION) else plain
 
 
 def _thin(points: Series) -> Series:
@@ -201,5 +211,7 @@ def short(value: float) -> str:
 
 
 def curves(title: str, figures: Sequence[Markup]) -> Markup:
-    """The charts of one stage under a heading."""
-    return join([element("h3", title), element("div", *figures, class_="charts")])
+    """The charts of one stage under a heading: the first in sight, the others folded."""
+    first, *others = figures
+    folded = details(f"{len(others)} more charts", element("div", *others, class_="charts")) if others else None
+    return join([element("h3", title), element("div", first, class_="charts"), folded])

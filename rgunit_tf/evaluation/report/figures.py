@@ -124,10 +124,12 @@ def _shrunk(image: np.ndarray, size: int) -> np.ndarray:
 
 
 def pictures(sheets: Sheets) -> Markup:
-    """Every figure but the extreme cases: of the last stage that has it, with an earlier one folded below."""
+    """Every figure but the extreme cases, of the last stage that has it: the first in sight, the others folded."""
     names = {name for stage in sheets.values() for name in stage} - set(CASES)
-    ordered = [*(name for name in ORDER if name in names), *sorted(names - set(ORDER))]
-    return join(_of_stages(name, sheets) for name in ordered)
+    first, *others = [*(name for name in ORDER if name in names), *sorted(names - set(ORDER))] or [None]
+    if first is None:
+        return join([])
+    return join([_of_stages(first, sheets), *(_folded(name, sheets) for name in others)])
 
 
 def opening(sheets: Sheets) -> Markup | None:
@@ -145,6 +147,31 @@ def opening(sheets: Sheets) -> Markup | None:
     return element("div", *pairs, class_="opening")
 
 
+def side_by_side(sheets: Sequence[FigureSheet], names: Sequence[str], rows: int) -> Markup | None:
+    """Some inputs with one translation each by several models; None where these show different inputs.
+
+    Args:
+      sheets: of translations, a model each.
+      names: of the models.
+      rows: inputs at most.
+    """
+    first = sheets[0]
+    count = min(rows, *(len(sheet.rows) for sheet in sheets))
+    if not count or any(
+        sheet.columns != first.columns or not np.array_equal(sheet.rows[row][0], first.rows[row][0])
+        for sheet in sheets[1:]
+        for row in range(count)
+    ):
+        return None
+    columns = [_other_domain(first, row) for row in range(count)]
+    titles = [f"to {words(first.columns[column])}" for column in columns]
+    pictures = [
+        [first.rows[row][0], *(sheet.rows[row][column] for sheet in sheets)] for row, column in enumerate(columns)
+    ]
+    caption = "The same test images by each run, each to one other domain."
+    return sheet_section(FigureSheet("Side by side", caption, ["Input", *names], pictures, titles))
+
+
 def _other_domain(sheet: FigureSheet, number: int) -> int:
     """Column of a translation to what the input of a row is not yet; another one with each row."""
     own = sheet.row_titles[number].split(", ") if sheet.row_titles else []
@@ -154,8 +181,14 @@ def _other_domain(sheet: FigureSheet, number: int) -> int:
 
 
 def cases(sheets: Sheets) -> Markup:
-    """The worst and the best cases of the last stage that has them."""
-    return join(_of_stages(name, sheets) for name in reversed(CASES) if any(name in stage for stage in sheets.values()))
+    """The worst cases of the last stage that has them, in sight, and the best, folded."""
+    known = [name for name in reversed(CASES) if any(name in stage for stage in sheets.values())]
+    return join(_of_stages(name, sheets) if name == "worst" else _folded(name, sheets) for name in known)
+
+
+def _folded(name: str, sheets: Sheets) -> Markup:
+    title = next(stage[name].title for stage in reversed(sheets.values()) if name in stage)
+    return details(title, _of_stages(name, sheets))
 
 
 def _of_stages(name: str, sheets: Sheets) -> Markup:

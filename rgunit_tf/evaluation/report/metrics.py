@@ -18,6 +18,7 @@ from rgunit_tf.evaluation.report.catalogue import (
     ordered,
 )
 from rgunit_tf.evaluation.report.html import details, element, join, table, words
+from rgunit_tf.names import several
 
 MOST_TILES = 5
 RETRIEVAL = "retrieval"
@@ -51,11 +52,28 @@ def value(record: Metrics | None) -> Markup:
     return element("span", *shown, class_="value", title=described(record))
 
 
+def difference(name: str, record: Metrics | None) -> Markup | None:
+    """How much more a figure is than another, and whether that is for the better, for the worse, or may be chance."""
+    if record is None or record.get("value") is None or not record.get("interval"):
+        return None
+    low, high = record["interval"]
+    better = catalogue.find(name).better
+    sure = low > 0.0 or high < 0.0
+    said = ("better" if (record["value"] > 0.0) == (better > 0) else "worse") if better else "different"
+    shown = f"{_signed(record['value'])} ({_signed(low)} to {_signed(high)})"
+    return element("span", shown, element("small", f" {said if sure else 'may be chance'}"), class_="difference")
+
+
+def _signed(value: float) -> str:
+    text = number(abs(value))
+    return text if not value else f"+{text}" if value > 0 else f"−{text}"
+
+
 def described(record: Metrics) -> str:
     """What a figure was computed with, on, and how sure it is."""
     parts = [str(record.get("computed_with") or "")]
     if record.get("images") is not None:
-        parts.append(f"{record['images']} images")
+        parts.append(several(record["images"], "image"))
     if record.get("interval") and record.get("confidence"):
         parts.append(f"{record['confidence']:.0%} interval")
     if record.get("seed") is not None:
@@ -105,32 +123,54 @@ def tiles(report: Metrics) -> Markup:
 
 
 def main_tables(report: Metrics) -> Markup:
-    """The translation stages side by side, the retrieval stage, and the notes on both."""
+    """The translation stages side by side, the retrieval stage, and the notes on both.
+
+    Figures that are tiles are shown; the others, and the notes, are folded.
+    """
     stages = report.get("stages") or {}
     notes = _Notes()
-    parts = []
-    if translators(stages):
-        parts.append(_translation_table(report, notes))
-    if RETRIEVAL in stages:
-        metrics = stages[RETRIEVAL].get("metrics", {})
-        names = ordered(filter(_has_a_row, metrics))
-        rows = []
-        for name in names:
-            beside = metrics.get(f"{RANDOM_PREFIX}{name}")
-            marks = notes.mark([record for record in (metrics[name], beside) if record])
-            rows.append([heading(name, marks), value(metrics[name]), value(beside)])
-        if rows:
-            parts.append(table(["Figure", "Retrieval", "Random images"], rows, "Retrieval"))
-    parts = [part for part in parts if part]
-    return join([*parts, notes.list()]) if parts else element("p", "Nothing has been measured yet.")
+    found = [
+        (caption, head, rows)
+        for caption, head, rows in (_translation_rows(report, notes), _retrieval_rows(report, notes))
+        if rows
+    ]
+    if not found:
+        return element("p", "Nothing has been measured yet.")
+    shown, folded = [], []
+    for caption, head, rows in found:
+        first = [row for name, row in rows if catalogue.find(name).tile] or [row for _, row in rows]
+        others = [row for name, row in rows if not catalogue.find(name).tile] if len(first) < len(rows) else []
+        shown.append(table(head, first, caption))
+        if others:
+            folded.append(table(head, others, f"{caption}, further figures"))
+    count = sum(len(rows) for _, _, rows in found)
+    several = f" of {len(stages)} stages" if len(stages) > 1 else ""
+    return join(
+        [*shown, details(f"All {count} figures{several}, and what they were computed with", *folded, notes.list())]
+    )
 
 
-def _translation_table(report: Metrics, notes: _Notes) -> Markup:
-    stages, names = report["stages"], translators(report["stages"])
+Rows = list[tuple[str, list[str]]]
+
+
+def _retrieval_rows(report: Metrics, notes: _Notes) -> tuple[str, list[str], Rows]:
+    metrics = (report.get("stages") or {}).get(RETRIEVAL, {}).get("metrics", {})
+    rows: Rows = []
+    for name in ordered(filter(has_a_row, metrics)):
+        beside = metrics.get(f"{RANDOM_PREFIX}{name}")
+        marks = notes.mark([record for record in (metrics[name], beside) if record])
+        rows.append((name, [heading(name, marks), value(metrics[name]), value(beside)]))
+    return "Retrieval", ["Figure", "Retrieval", "Random images"], rows
+
+
+def _translation_rows(report: Metrics, notes: _Notes) -> tuple[str, list[str], Rows]:
+    stages = report.get("stages") or {}
+    names = translators(stages)
     columns = {name: stages[name].get("metrics", {}) for name in names}
     found = {name for metrics in columns.values() for name in metrics}
-    rows = []
-    for name in ordered(filter(_has_a_row, found)):
+    less = report.get("guided_less_translation") or {}
+    rows: Rows = []
+    for name in ordered(filter(has_a_row, found)):
         # A floor and the untouched input stand beside the figure they belong to.
         base = name.removeprefix(REAL_PREFIX).removesuffix(INPUT_SUFFIX)
         if base != name and base in found:
@@ -138,10 +178,12 @@ def _translation_table(report: Metrics, notes: _Notes) -> Markup:
         beside = _beside(name, report, columns)
         shown = [metrics.get(name) for metrics in columns.values()]
         marks = notes.mark([record for record in (*shown, *beside.values()) if record])
+        cells = [value(record) for record in shown]
+        if len(cells) > 1:
+            cells[-1] = join([cells[-1], difference(name, less.get(name))])
         reference = [element("span", f"{label} ", value(record), class_="beside") for label, record in beside.items()]
-        rows.append([heading(name, marks), *map(value, shown), join(reference) if reference else value(None)])
-    head = ["Figure", *(words(name).capitalize() for name in names), "For comparison"]
-    return table(head, rows, "Translation") if rows else join([])
+        rows.append((name, [heading(name, marks), *cells, join(reference) if reference else value(None)]))
+    return "Translation", ["Figure", *(words(name).capitalize() for name in names), "For comparison"], rows
 
 
 def _beside(name: str, report: Metrics, columns: Mapping[str, Metrics]) -> dict[str, Metrics]:
@@ -156,7 +198,7 @@ def _beside(name: str, report: Metrics, columns: Mapping[str, Metrics]) -> dict[
     return {label: record for label, record in found.items() if record}
 
 
-def _has_a_row(name: str) -> bool:
+def has_a_row(name: str) -> bool:
     """Whether a figure has a row of its own: not those of an attribute, nor of random images, which stand beside."""
     if name.startswith(RANDOM_PREFIX):
         return False

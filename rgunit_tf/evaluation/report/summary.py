@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rgunit_tf.evaluation.report.catalogue import CATALOGUE
+from rgunit_tf.names import several
 
 
 def headline(record: dict[str, Any]) -> str:
@@ -26,7 +27,7 @@ def lines(report: dict[str, Any]) -> list[str]:
         metrics = result["metrics"]
         for name, metric in CATALOGUE.items():
             if metric.console and name in metrics:
-                told = f"{metrics[name]['images']} images"
+                told = several(metrics[name]["images"], "image")
                 if metrics[name].get("seen_in_training"):
                     told += "; no judgement: training saw this network"
                 text.append(f"{stage:<12} {name:<36} {headline(metrics[name])}  ({told})")

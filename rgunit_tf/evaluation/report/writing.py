@@ -21,12 +21,15 @@ from rgunit_tf.evaluation.report import (
     metrics as report_metrics,
 )
 from rgunit_tf.evaluation.report import (
+    model_card,
+)
+from rgunit_tf.evaluation.report import (
     page as report_page,
 )
 from rgunit_tf.evaluation.report import (
     run as report_run,
 )
-from rgunit_tf.evaluation.report.html import element, join, words
+from rgunit_tf.evaluation.report.html import details, element, join, words
 
 if TYPE_CHECKING:
     from rgunit_tf.runs.workdir import Workdir
@@ -42,7 +45,7 @@ _HEAD = 2048
 
 
 def write_report(workdir: Workdir) -> pathlib.Path:
-    """Writes `evaluation/report.html` from what lies in a workdir; trains, measures and draws nothing.
+    """Writes `evaluation/report.html` and the model cards from what lies in a workdir; measures and draws nothing.
 
     Args:
       workdir: with a config. What is missing (stages, metrics.json, figures, histories) is left out of the page.
@@ -65,15 +68,17 @@ def write_report(workdir: Workdir) -> pathlib.Path:
     path = folder / REPORT
     with atomic.path(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
+    model_card.write(workdir)
     return path
 
 
 def _page(workdir: Workdir, metrics: dict[str, Any], attributes: tuple[str, ...], sheets: report_figures.Sheets) -> str:
     stages = metrics.get("stages", {})
     measured = report_run.day(metrics)
+    by_attribute = report_metrics.attribute_table(metrics, attributes)
     tables = (
         report_metrics.main_tables(metrics),
-        report_metrics.attribute_table(metrics, attributes),
+        details("Attribute by attribute", by_attribute) if by_attribute else None,
         report_metrics.every_figure(metrics),
     )
     sections = {

@@ -94,3 +94,9 @@ def test_logarithmic_ticks_enclose_the_values():
 )
 def test_numbers_are_short(value, text):
     assert short(value) == text
+
+
+def test_validation_is_drawn_with_the_term_it_is_of():
+    points = [(100.0, 2.0), (200.0, 1.0)]
+    (drawn,) = charts({"generator_loss": points, "val_generator_loss": points})
+    assert "generator loss, validation" in drawn and drawn.count("<polyline") == 2

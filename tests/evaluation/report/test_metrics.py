@@ -151,3 +151,15 @@ def test_words_of_the_data_are_escaped():
 )
 def test_numbers_have_the_digits_that_matter(value, text):
     assert report_metrics.number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("interval", "said"), [([0.01, 0.03], "better"), ([-0.03, -0.01], "worse"), ([-0.01, 0.03], "may be chance")]
+)
+def test_how_much_guided_is_better_stands_beside_its_figure(interval, said):
+    figure = {"value": 0.9, "interval": [0.89, 0.91], "images": 12}
+    stages = {name: {"metrics": {"accuracy": figure}} for name in ("translation", "guided")}
+    less = {"accuracy": {"value": sum(interval) / 2, "interval": interval}}
+    text = report_metrics.main_tables({"stages": stages, "guided_less_translation": less})
+    assert text.count("difference") == 1 and said in text
+    assert "difference" not in report_metrics.main_tables({"stages": stages})

@@ -1,0 +1,1 @@
+"""Faces in photographs: where they are, and cut out as CelebA's are."""
