@@ -25,7 +25,6 @@ class Stages(NamedTuple):
     guided: Any
     gallery: Any
     attention: Any
-    styled: Any
 
 
 @pytest.fixture(scope="session")
@@ -42,12 +41,12 @@ def stages(schema) -> Stages:
     images = np.random.default_rng(0).integers(0, 256, (GALLERY, SIZE, SIZE, 3), np.uint8)
     ids = [f"person {row:02d}.jpg" for row in range(GALLERY)]
     gallery = Gallery.build(retrieval, [{"image": images, "id": ids}])
-    kinds = ({}, {"fusion": "attention"}, {"style": "neighbors"})
-    guided, *others = (GuidedModel(translation, retrieval, gallery, NEIGHBORS, **kind) for kind in kinds)
-    for model in (guided, *others):
+    guided = GuidedModel(translation, retrieval, gallery, NEIGHBORS)
+    attention = GuidedModel(translation, retrieval, gallery, NEIGHBORS, fusion="attention", style="neighbors")
+    for model in (guided, attention):
         for variable in model.fusion.trainable_variables:
             variable.assign_add(tf.random.stateless_normal(variable.shape, [1, 2], stddev=0.1))
-    return Stages(translation, retrieval, guided, gallery, *others)
+    return Stages(translation, retrieval, guided, gallery, attention)
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +61,6 @@ def exports(stages, tmp_path_factory) -> dict[str, pathlib.Path]:
         "retrieval_scann": export(stages.retrieval, folder / "retrieval_scann", stages.gallery, "scann"),
         "guided_scann": export(stages.guided, folder / "guided_scann", index="scann"),
         "attention": export(stages.attention, folder / "attention"),
-        "styled": export(stages.styled, folder / "styled"),
         "guided_half": export(stages.guided, folder / "guided_half", gallery_dtype="float16"),
     }
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rgunit_tf import GuidedModel, default_config
+from rgunit_tf import GuidedModel, default_config, pixels
 from rgunit_tf.runs import contents, finished
 from rgunit_tf.runs.workdir import Workdir
 from rgunit_tf.stages import neighbor_styles
@@ -30,7 +30,7 @@ def test_what_is_held_comes_back(workdir, stages):
 
 
 def test_styles_come_back_where_neighbours_give_them(workdir, stages, monkeypatch):
-    model = stages.styled
+    model = stages.attention
     contents.write(workdir, stages.guided.contents_of, stages.guided.styles_of)
     assert contents.read(workdir, "styles") is None
     contents.write(workdir, model.contents_of, model.styles_of)
@@ -40,6 +40,22 @@ def test_styles_come_back_where_neighbours_give_them(workdir, stages, monkeypatc
     monkeypatch.setattr(neighbor_styles, "_computed", lambda *arguments: pytest.fail("computed again"))
     again = finished.load(workdir, "guided")
     np.testing.assert_array_equal(again.styles_of.held, model.styles_of.held)
+
+
+def test_another_way_to_guide_loads_for_inference_too(workdir, stages, images):
+    model = stages.attention
+    if not model.optimizers:
+        model.compile()
+    finished.save(model, workdir.stage("guided") / "final", {})
+    contents.write(workdir, model.contents_of, model.styles_of)
+    used = finished.load(workdir, "guided", inference=True)
+    assert used.get_config() == model.get_config() and "discriminator" not in used.networks
+    assert used.style_encoder is used.translation.style_encoder
+    assert isinstance(used.contents_of.held, np.memmap)
+    pictures, styles = pixels.to_float(images), model.prior.mean(np.eye(model.schema.size, dtype=np.float32)[:3])
+    found, expected = (each.translate_with_style(pictures, styles) for each in (used, model))
+    for mine, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-6)
 
 
 def test_fewer_do_not_take_the_place_of_more(workdir, stages):

@@ -48,8 +48,7 @@ PHOTOGRAPHS = (
 GUIDANCE = {
     "retrieved": {},
     "random": {"mode": "random"},
-    "attention": {"fusion": "attention", "content_target": "fused"},
-    "styles": {"style": "neighbors"},
+    "attention": {"fusion": "attention", "content_target": "fused", "style": "neighbors"},
 }
 
 
