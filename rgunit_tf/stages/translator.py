@@ -107,14 +107,21 @@ class Translator(Stage):
         Returns:
           Images float32 [B, H, W, 3] in [-1, 1] and masks float32 [B, H, W, 1] in [0, 1].
         """
+        return self._lay(*self.draw(content, styles, images), images)
+
+    def draw(self, content: tf.Tensor, styles: tf.Tensor, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """As `decode`, but the whole of what G draws, before it is laid over `images` by the mask."""
         decoded, masks = self.decoder(content, styles)
         if self.architecture["colors"] == "grey":
             decoded = tf.repeat(tf.reduce_mean(decoded, -1, keepdims=True), decoded.shape[-1], axis=-1)
         if self.architecture["drawing"] == "change":
             # From black to white is 2, and G's own range from -1 to 1.
             decoded = tf.clip_by_value(images + 2.0 * decoded, -1.0, 1.0)
-        masks = 1.0 - self.mask_strength * (1.0 - masks)
-        return decoded * masks + images * (1.0 - masks), masks
+        return decoded, 1.0 - self.mask_strength * (1.0 - masks)
+
+    @staticmethod
+    def _lay(drawn: tf.Tensor, masks: tf.Tensor, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return drawn * masks + images * (1.0 - masks), masks
 
     @property
     def mask_strength(self) -> tf.Tensor:
