@@ -155,6 +155,10 @@ SETTINGS: dict[str, dict[str, Setting]] = {
         "content": Setting(1.0, "weight of content reconstruction, Eq. 2", low=0.0),
         "style": Setting(1.0, "weight of style reconstruction, Eq. 3", low=0.0),
         "reconstruction": Setting(10.0, "weight of image reconstruction, Eq. 4", low=0.0),
+        "reconstruct_drawing": Setting(
+            False,
+            "Eq. 4 holds to the image all that G draws, not only what the mask lets through, so that it learns to draw",
+        ),
         "cycle": Setting(10.0, "weight of cycle consistency, Eq. 5", low=0.0),
         "change": Setting(
             0.0,

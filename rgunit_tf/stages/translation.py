@@ -164,13 +164,11 @@ class TranslationModel(Translator):
         still, moving = self._shares(images)
         fused = self.guide(_twice(content), tf.concat([own_style, target_style], 0), _twice(ids), noise)
         fused_own, fused_target = tf.split(fused, 2)
-        decoded, masks = self.decode(
-            tf.concat([fused_own[still], fused_target], 0),
-            tf.concat([own_style[still], target_style], 0),
-            tf.concat([images[still], images], 0),
-        )
-        count = tf.shape(images)[0]
-        reconstructed, translated = decoded[:-count], decoded[-count:]
+        inputs, styles = tf.concat([images[still], images], 0), tf.concat([own_style[still], target_style], 0)
+        drawn, masks = self.draw(tf.concat([fused_own[still], fused_target], 0), styles, inputs)
+        decoded, count = self.lay(drawn, masks, inputs), tf.shape(images)[0]
+        reconstructed = (drawn if self.loss_settings.reconstruct_drawing else decoded)[:-count]
+        translated = decoded[-count:]
         decoded_style = self.style_encoder(decoded)[0]
         reconstructed_style, translated_style = decoded_style[:-count], decoded_style[-count:]
         translated_content = self.content_encoder(translated[moving])

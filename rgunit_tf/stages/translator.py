@@ -107,7 +107,8 @@ class Translator(Stage):
         Returns:
           Images float32 [B, H, W, 3] in [-1, 1] and masks float32 [B, H, W, 1] in [0, 1].
         """
-        return self._lay(*self.draw(content, styles, images), images)
+        drawn, masks = self.draw(content, styles, images)
+        return self.lay(drawn, masks, images), masks
 
     def draw(self, content: tf.Tensor, styles: tf.Tensor, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """As `decode`, but the whole of what G draws, before it is laid over `images` by the mask."""
@@ -120,8 +121,9 @@ class Translator(Stage):
         return decoded, 1.0 - self.mask_strength * (1.0 - masks)
 
     @staticmethod
-    def _lay(drawn: tf.Tensor, masks: tf.Tensor, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return drawn * masks + images * (1.0 - masks), masks
+    def lay(drawn: tf.Tensor, masks: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
+        """What `draw` gave, laid over `images`."""
+        return drawn * masks + images * (1.0 - masks)
 
     @property
     def mask_strength(self) -> tf.Tensor:

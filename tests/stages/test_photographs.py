@@ -122,6 +122,21 @@ def test_what_a_translation_changes_may_cost(make_translation, make_batch):
     assert costly.train_step(batch)["change"] > 0
 
 
+def test_what_the_mask_hides_can_be_reconstructed_too(make_translation, make_batch):
+    model = make_translation(loss={"reconstruct_drawing": True})
+    bias = model.decoder.head.trainable_variables[-1]
+    bias.assign([0.0, 0.0, 0.0, -30.0])  # the mask is 0: the input is laid over all that G draws
+    model.step.assign(1)
+    batch = make_batch()
+    drawn = model.draw(model.content_encoder(batch["image"]), model.style_encoder(batch["image"])[0], batch["image"])[0]
+    found = float(model.batch_terms(batch, noise())["reconstruction"])
+    assert found == pytest.approx(float(tf.reduce_mean(tf.abs(drawn - batch["image"]))), rel=0.1)
+    hidden = make_translation()
+    hidden.decoder.head.set_weights(model.decoder.head.get_weights())
+    hidden.step.assign(1)  # the mask is on after the first step
+    assert float(hidden.batch_terms(batch, noise())["reconstruction"]) == pytest.approx(0.0, abs=1e-6)
+
+
 def test_what_a_change_costs_falls_until_six_tenths_of_the_stage(make_translation, make_batch):
     model = make_translation({"steps": 100}, {"change": 10.0, "final_change": 0.2})
     for step, share in ((0, 1.0), (30, 0.6), (60, 0.2), (90, 0.2)):
