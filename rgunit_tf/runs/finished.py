@@ -124,7 +124,13 @@ def check_made_by(workdir: Workdir, folder: pathlib.Path) -> None:
 
 
 def retrieval_key(workdir: Workdir) -> list[str]:
-    """What embeddings depend on besides the images: the weights of the encoders and of R."""
+    """What embeddings depend on besides the images: the weights of the encoders and of R.
+
+    Raises:
+      UserError: a stage is not finished.
+    """
+    for name in ("translation", "retrieval"):
+        _describe(workdir.stage(name) / "final", name)
     return [fingerprint(workdir, name) for name in ("translation", "retrieval")]
 
 

@@ -104,7 +104,7 @@ def test_mistakes():
         client.retrieve(images=np.zeros((1, 2)), k=1, exclude_ids=["a"])
     with pytest.raises(UserError, match="2 for 1 questions"):
         client.retrieve(images=np.zeros((1, 2)), k=1, exclude_ids=["a", "b"])
-    with pytest.raises(UserError, match="no shards"):
+    with pytest.raises(UserError, match="none are given"):
         ShardClient([])
 
 
