@@ -145,7 +145,6 @@ def test_what_does_not_fit_together_is_refused(whole, tmp_path):
 
 
 @linux
-@pytest.mark.slow
 def test_recall_of_scann_in_shards_is_not_lower_than_that_of_one_index():
     # Beyond 10,000 rows a shard ScaNN is approximate.
     embeddings, queries = vectors(40_000, dimension=24), vectors(300, seed=1, dimension=24)

@@ -35,6 +35,8 @@ def main(what: str, folder: str, *rest: str) -> None:
         from rgunit_tf.runs.workdir import Workdir
 
         embed(Workdir(root / "run"), root / "records", output, GALLERIES, keep_images=False, spread=spread)
+    status = pathlib.Path("/proc/self/status").read_text()
+    print(f"{what} by {runner}: at most {int(status.split('VmHWM:')[1].split()[0]) >> 10} MiB in memory", flush=True)
 
 
 def make(root: pathlib.Path, count: int) -> None:

@@ -39,7 +39,7 @@ def told(what: str):
     seconds = sum(getattr(after, name) - getattr(before, name) for name in ("ru_utime", "ru_stime"))
     each = 1e6 * seconds / IMAGES
     rate = f"{each:.0f} µs an image, a million in {each / 60:.1f} min"
-    print(f"{what}: {seconds:.1f} s of a core, {rate}; largest process so far {after.ru_maxrss / 2**10:.0f} MiB")
+    print(f"{what}: {seconds:.1f} s of a core, {rate}", flush=True)
 
 
 def run(*arguments) -> None:
