@@ -35,6 +35,7 @@ __all__ = [
     "GuidedModel",
     "RetrievalModel",
     "ScannIndex",
+    "ShardedGallery",
     "TranslationModel",
     "UserError",
     "config",
@@ -59,6 +60,7 @@ _HOMES = {
     "GuidedModel": "stages.guided",
     "RetrievalModel": "stages.retrieval",
     "ScannIndex": "retrieval.scann_index",
+    "ShardedGallery": "retrieval.sharded",
     "TranslationModel": "stages.translation",
     "UserError": "errors",
     "default_config": "config",
@@ -74,6 +76,7 @@ if TYPE_CHECKING:
     from rgunit_tf.retrieval.exact_index import ExactIndex
     from rgunit_tf.retrieval.gallery import Gallery
     from rgunit_tf.retrieval.scann_index import ScannIndex
+    from rgunit_tf.retrieval.sharded import ShardedGallery
     from rgunit_tf.stages.guided import GuidedModel
     from rgunit_tf.stages.retrieval import RetrievalModel
     from rgunit_tf.stages.translation import TranslationModel

@@ -39,11 +39,13 @@ MAY_IMPORT = {
     "runs": BASE | {"", "data", "distribution", "models", "retrieval", "serving", "stages"},
     "evaluation": BASE | {"", "data", "pretrained", "retrieval", "runs", "stages"},
     "inference": BASE | {"data", "faces", "models", "retrieval", "runs"},
+    "pipelines": BASE | {"data", "retrieval", "runs"},
     "demo": BASE | {"data", "inference", "runs"},
     "experiments": BASE | {"data", "evaluation", "retrieval", "runs", "stages"},
     "benchmarks": BASE
     | {"data", "distribution", "evaluation", "inference", "losses", "models", "retrieval", "runs", "serving", "stages"},
-    "cli": BASE | {"benchmarks", "data", "demo", "evaluation", "experiments", "faces", "inference", "runs"},
+    "cli": BASE
+    | {"benchmarks", "data", "demo", "evaluation", "experiments", "faces", "inference", "pipelines", "runs"},
 }
 """What each package may import, by their names below `rgunit_tf`; "" is `rgunit_tf` itself (its version)."""
 

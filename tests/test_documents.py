@@ -264,6 +264,6 @@ def test_the_scripts_do_what_they_say(tmp_path, monkeypatch):
     assert "translate_files" in tf.saved_model.load("export/1").signatures
 
     size = names["gallery"].size
-    (script,) = (text for text in documents.Document(ROOT / "rgunit_tf/serving/README.md").snippets if "rg" in text)
+    (script,) = (text for text in documents.Document(ROOT / "rgunit_tf/serving/README.md").snippets if "rg." in text)
     exec(script, names)
     assert names["gallery"].size == size and (tmp_path / "gallery/manifest.json").is_file()

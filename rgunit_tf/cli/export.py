@@ -4,15 +4,25 @@ Each goes to <workdir>/<stage>/export/<version>/, the version being the next fre
 index `exact` runs on any server; `scann` is faster on large galleries and needs a server with ScaNN's ops.
 <workdir>/serving/ gets what a server is started with: models.config and batching.config. Other formats go to
 <workdir>/<stage>/onnx/<version>/ or tflite/<version>/.
+
+    export --workdir=runs/avatars --stage=retrieval --gallery=shards
+
+exports the retrieval stage once for each shard of a gallery, as bin/embed writes them, to
+<workdir>/retrieval/shards/<shard>/<version>/: a server each; `serving.shard_client` asks them all.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from rgunit_tf.cli import launcher
 from rgunit_tf.cli.flags import Flags
 from rgunit_tf.errors import UserError
+
+if TYPE_CHECKING:
+    from rgunit_tf.runs.workdir import Workdir
 
 FLAGS = Flags()
 _WORKDIR = FLAGS.workdir()
@@ -38,6 +48,7 @@ _FORMAT = flags.DEFINE_enum(
     "what is written; onnx needs the extra `onnx`",
     flag_values=FLAGS.values,
 )
+_GALLERY = FLAGS.gallery("with --stage=retrieval: galleries, or a folder of shards; an export for each")
 _MODELS_ROOT = flags.DEFINE_string(
     "models_root",
     "/models",
@@ -52,6 +63,8 @@ def main(argv: list[str]) -> None:
     from rgunit_tf.runs.workdir import Workdir
 
     workdir = Workdir(_WORKDIR.value)
+    if _GALLERY.value:
+        return _export_shards(workdir)
     stages = workdir.finished_stages() if _STAGE.value == "all" else [_STAGE.value]
     if not stages:
         raise UserError(f"--workdir={_WORKDIR.value}: no stage is finished; run bin/train first")
@@ -63,6 +76,16 @@ def main(argv: list[str]) -> None:
         for stage in stages:
             print(export_stage(workdir, stage, _INDEX.value, **options), flush=True)
         model_card.write(workdir)
+
+
+def _export_shards(workdir: Workdir) -> None:
+    if _STAGE.value != "retrieval" or _FORMAT.value != "savedmodel":
+        raise UserError("--gallery: shards are exported as SavedModels of the retrieval stage; give --stage=retrieval")
+    from rgunit_tf.runs.exports import export_shards
+
+    with workdir.writing():
+        for folder in export_shards(workdir, _GALLERY.value, _INDEX.value, _GALLERY_DTYPE.value):
+            print(folder, flush=True)
 
 
 def run() -> None:

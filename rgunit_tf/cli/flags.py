@@ -148,6 +148,32 @@ class Flags:
         """`--model=<folder>`, required: a trained model, in any shape that `inference.load` takes."""
         return self._text("model", "a run's folder, one of its stages, or an export (SavedModel)", required=True)
 
+    def records(self) -> flags.FlagHolder[str]:
+        """`--records=<folder>`, required: what `bin/prepare` wrote."""
+        return self._text("records", "folder that bin/prepare wrote", required=True)
+
+    def gallery(self, meaning: str) -> flags.FlagHolder[list[str]]:
+        """`--gallery=<folder>[,...]`: galleries, or folders of them, in the place of a run's own."""
+        return flags.DEFINE_list("gallery", None, meaning, flag_values=self.values)
+
+    def runner(self) -> tuple[flags.FlagHolder[str], flags.FlagHolder[str]]:
+        """`--runner=pool|beam` and `--beam_options=<flags>`: who does the work."""
+        runner = flags.DEFINE_enum(
+            "runner",
+            "pool",
+            ["pool", "beam"],
+            "processes of this machine, or an Apache Beam pipeline (needs the extra `beam`)",
+            flag_values=self.values,
+        )
+        options = flags.DEFINE_string(
+            "beam_options",
+            None,
+            "of the pipeline, in one text: '--runner=FlinkRunner --flink_master=host:8081'; workers see the folders "
+            "under the same paths",
+            flag_values=self.values,
+        )
+        return runner, options
+
     def output(self, meaning: str, required: bool = True) -> flags.FlagHolder[str]:
         """`--output=<path>`; `meaning` says what is written there."""
         return self._text("output", meaning, required)

@@ -8,6 +8,8 @@ and order are kept. data.fraction, data.image_size and data.retrieval_source=tra
 attributes, groups, splits and crop are those given here. Images of a folder that data.retrieval_source names here
 become a part of their own, which training retrieves from with --config.data.retrieval_source=~/celeba_records.
 
+--runner=beam does the same, to the byte, as an Apache Beam pipeline (--beam_options says where).
+
 A run that was killed goes on with the shards that are missing. dataset.json, with the checksum of each shard, comes
 last; whoever reads verifies it. Images that cannot be read are skipped and named; more than 1 % of them stop the run.
 """
@@ -38,6 +40,7 @@ _WORKERS = flags.DEFINE_integer(
     "workers", None, "processes that read, check and write [all cores]", lower_bound=1, flag_values=FLAGS.values
 )
 _ALIGN_FACES = FLAGS.align_faces()
+_RUNNER, _BEAM_OPTIONS = FLAGS.runner()
 
 
 def main(argv: list[str]) -> None:
@@ -45,14 +48,16 @@ def main(argv: list[str]) -> None:
     del argv
     from rgunit_tf import data
     from rgunit_tf.data import decoding, prepare, summary
+    from rgunit_tf.pipelines import beam
 
     started = time.monotonic()
     if _ALIGN_FACES.value:
         alignment.check()
+    output = pathlib.Path(_OUTPUT.value).expanduser()
+    spread = beam.spreader(_RUNNER.value, _BEAM_OPTIONS.value, output / prepare.PROGRESS / "beam")
     settings = dict(_CONFIG.value.data)
     records = data.records_of(settings)
     retrieval = _retrieval(os.path.expanduser(settings["retrieval_source"]))
-    output = pathlib.Path(_OUTPUT.value).expanduser()
     with progress.bar(None, "image", "prepare") as bar:
 
         def show(done: int, total: int) -> None:
@@ -61,7 +66,7 @@ def main(argv: list[str]) -> None:
 
         workers = _WORKERS.value or decoding.threads()
         manifest = prepare.write_tfrecord(
-            records, output, retrieval, workers=workers, progress=show, align_faces=_ALIGN_FACES.value
+            records, output, retrieval, workers=workers, progress=show, align_faces=_ALIGN_FACES.value, spread=spread
         )
     parts = {name: sum(entry["images"] for entry in entries) for name, entries in manifest["splits"].items()}
     shards = [entry for entries in manifest["splits"].values() for entry in entries]

@@ -2,6 +2,7 @@
 
     retrieve --model=runs/avatars --input=photo.jpg --to=Black_Hair --top=10 --output=sheet.png
     retrieve --model=runs/cat_dog --input=photos --reference=dog.jpg --output=found
+    retrieve --model=runs/avatars --gallery=shards --input=photo.jpg --to=Male --output=sheet.png
 
 The question is a picture's content with another style: that of the attributes named by --to (with a dash those to
 switch off; the others stay as the model sees them in the picture), or that of a --reference picture.
@@ -9,6 +10,9 @@ switch off; the others stay as the model sees them in the picture), or that of a
 --output=sheet.png is a contact sheet; sheet.json beside it holds ids, distances and the attributes that the model sees,
 and the folder sheet/ the pictures found. Any other --output is a folder with contact_sheet.png (the first 24 pictures),
 results.json and a folder a picture. A run's gallery holds its pictures; an export gives ids and distances alone.
+
+--gallery searches other galleries in the place of the run's own: one, several by commas, or a folder of shards as
+bin/embed writes them. They are searched side by side, and what they find is merged.
 
 Exit codes: 0 done; 1 some files were skipped, which are named; 2 a mistake in the flags, or no picture could be read.
 """
@@ -40,6 +44,7 @@ _TO = FLAGS.to()
 _REFERENCE = FLAGS.reference()
 _FIT = FLAGS.fit()
 _BATCH_SIZE = FLAGS.batch_size()
+_GALLERY = FLAGS.gallery("galleries, or a folder of shards, to search in the place of the run's own")
 _TOP = flags.DEFINE_integer("top", 10, "pictures to find for each", lower_bound=1, flag_values=FLAGS.values)
 
 
@@ -47,11 +52,11 @@ def main(argv: list[str]) -> int:
     """Finds, writes and says where; returns the exit code."""
     del argv
     from rgunit_tf.data import decoding
-    from rgunit_tf.inference.description import describe
+    from rgunit_tf.inference.description import describe, with_galleries
     from rgunit_tf.inference.inputs import passed_over
 
     started = time.monotonic()
-    description = describe(_MODEL.value, "retrieve")
+    description = with_galleries(describe(_MODEL.value, "retrieve"), _GALLERY.value or ())
     changes, reference = _question(description)
     others: list[str] = []
     job = _job(description, changes, reference, others)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import hashlib
 import json
 import os
@@ -27,9 +28,10 @@ import numpy as np
 from absl import logging
 
 from rgunit_tf import atomic
-from rgunit_tf.data import decoding, tfrecord
+from rgunit_tf.data import decoding, tfrecord, worker_pool
 from rgunit_tf.data.records import Reader, Records
 from rgunit_tf.data.shard_writer import PROGRESS, write_shards
+from rgunit_tf.data.worker_pool import Spread
 from rgunit_tf.errors import UserError
 from rgunit_tf.names import several, to_bytes
 
@@ -45,6 +47,7 @@ def write_tfrecord(
     workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
     align_faces: bool = False,
+    spread: Spread | None = None,
 ) -> dict[str, Any]:
     """Writes a data set as TFRecord shards; a call that was cut off goes on with the shards that are missing.
 
@@ -56,6 +59,7 @@ def write_tfrecord(
       workers: processes that read, check and write.
       progress: called with (images done, images in all) after each shard.
       align_faces: write the largest face of each picture, see `decoding.face_of`, in the place of its own bytes.
+      spread: does the work in the place of `workers` processes, such as `pipelines.beam_spread`.
 
     Returns:
       The manifest.
@@ -72,11 +76,17 @@ def write_tfrecord(
             _clean(output)
             return manifest
         raise UserError(f"{output / tfrecord.MANIFEST}: another data set lies there; choose another --output")
-    with _errors(output), _lock(output):
+    with errors(output), lock(output, "bin/prepare"):
         _start(output, plan)
         jobs = [job for part in _parts(records, retrieval) for job in _jobs(*part, output, shards)]
         jobs = [{**job, "align_faces": True} for job in jobs] if align_faces else jobs
-        written = _write(jobs, _limits(records, retrieval), output, workers, progress)
+        written = _write(
+            jobs,
+            _limits(records, retrieval),
+            output,
+            spread or functools.partial(worker_pool.spread, workers=workers),
+            progress,
+        )
         manifest = {
             "plan": plan,
             "schema": records.schema.to_dict(),
@@ -160,14 +170,14 @@ def _write(
     jobs: list[dict[str, Any]],
     counts: dict[str, int],
     output: pathlib.Path,
-    workers: int,
+    spread: Spread,
     progress: Callable[[int, int], None] | None,
 ) -> dict[str, list[dict[str, Any]]]:
     """Writes the shards; returns the manifest's entries by part."""
     written: dict[str, list[dict[str, Any]]] = {}
     bad: dict[str, list[tuple[str, str]]] = {source: [] for source in counts}
     done = 0
-    with contextlib.closing(write_shards(jobs, workers)) as results:
+    with contextlib.closing(write_shards(jobs, spread)) as results:
         for job, facts in zip(jobs, results, strict=True):
             source = job["part"] if job["part"] in counts else "data"
             bad[source] += facts["unreadable"]
@@ -212,14 +222,14 @@ def _start(output: pathlib.Path, plan: dict[str, Any]) -> None:
 
 
 @contextlib.contextmanager
-def _lock(output: pathlib.Path) -> Iterator[None]:
-    """Held while a call writes; a crash leaves it free."""
+def lock(output: pathlib.Path, command: str) -> Iterator[None]:
+    """Held while a call of `command` writes; a crash leaves it free."""
     output.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(output, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise UserError(f"{output}: another bin/prepare writes there; wait for it or choose another --output") from None
+        raise UserError(f"{output}: another {command} writes there; wait for it or choose another --output") from None
     else:
         yield
     finally:
@@ -227,7 +237,7 @@ def _lock(output: pathlib.Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _errors(output: pathlib.Path) -> Iterator[None]:
+def errors(output: pathlib.Path) -> Iterator[None]:
     """Turns a full disk or a folder that cannot be written into one line."""
     try:
         yield

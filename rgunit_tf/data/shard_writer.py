@@ -1,4 +1,4 @@
-"""Writes shards of TFRecords, each image read and checked once, in this process or in several."""
+"""Writes shards of TFRecords, each image read and checked once, in this process or elsewhere."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from typing import Any
 from rgunit_tf import atomic
 from rgunit_tf.data import decoding, record_file
 from rgunit_tf.data.records import FileReader
-from rgunit_tf.data.worker_pool import serve, spread
+from rgunit_tf.data.worker_pool import Spread, serve
 from rgunit_tf.names import to_bytes
 
 PROGRESS = ".progress"
 """Folder, within the output, of what a call that was cut off has finished."""
 
 
-def write_shards(jobs: Sequence[dict[str, Any]], workers: int) -> Iterator[dict[str, Any]]:
-    """Does the jobs and yields what `write_shard` returns of each, in their order.
+def write_shards(jobs: Sequence[dict[str, Any]], spread: Spread) -> Iterator[dict[str, Any]]:
+    """Has the jobs done and yields what `write_shard` returns of each, in their order.
 
     Raises:
       OSError: a shard cannot be written.
       RuntimeError: a worker ended early.
     """
-    yield from map(json.loads, spread(_perform, jobs, workers))
+    yield from map(json.loads, spread(_perform, jobs))
 
 
 def write_shard(job: dict[str, Any]) -> dict[str, Any]:

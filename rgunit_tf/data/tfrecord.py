@@ -71,6 +71,10 @@ class RecordReader:
         """The image and its shard."""
         return f"{self._names[row]} in {self._paths[self._shard[row]]}"
 
+    def id(self, row: int) -> str:
+        """Id of the image."""
+        return str(self._names[row])
+
     def relative_name(self, row: int) -> str:
         """Id of the image, without the prefix that images of a retrieval folder have."""
         return str(self._names[row]).removeprefix(f"{RETRIEVAL}/")
@@ -148,10 +152,24 @@ def retrieval_images(root: str | os.PathLike) -> tuple[RecordReader, float]:
       UserError: as `load_records`.
     """
     root = pathlib.Path(root).expanduser()
-    manifest = read_manifest(root)
-    if manifest["splits"].get(RETRIEVAL):
-        return _read(root, manifest, [RETRIEVAL])[0], 1.0
-    return _read(root, manifest, ["train", "unlabeled"])[0], crop_share(manifest)
+    files, share = retrieval_files(read_manifest(root))
+    return read_images(root, files), share
+
+
+def retrieval_files(manifest: dict[str, Any]) -> tuple[list[tuple[str, dict[str, Any]]], float]:
+    """The shards that hold those images, each with its part and what the manifest says of it, and the same share."""
+    splits = manifest["splits"]
+    parts = [RETRIEVAL] if splits.get(RETRIEVAL) else ["train", "unlabeled"]
+    files = [(part, facts) for part in parts for facts in splits.get(part, []) if facts["images"]]
+    return files, 1.0 if parts == [RETRIEVAL] else crop_share(manifest)
+
+
+def read_images(root: pathlib.Path, files: Sequence[tuple[str, dict[str, Any]]]) -> RecordReader:
+    """Images of some shards, in the order of the source; errors as `load_records`."""
+    splits: dict[str, list[dict[str, Any]]] = {}
+    for part, facts in files:
+        splits.setdefault(part, []).append(facts)
+    return _read(root, {"splits": splits}, list(splits))[0]
 
 
 def crop_share(manifest: dict[str, Any]) -> float:

@@ -25,8 +25,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from typing import Any, BinaryIO
 
+from rgunit_tf.errors import UserError
+
 _HEADER = struct.Struct("<cq")  # what it is, length of what follows
-_DONE, _NO_FILE, _FAILED = b"d", b"f", b"x"
+_DONE, _NO_FILE, _MISTAKE, _FAILED = b"d", b"f", b"u", b"x"
+
+Spread = Callable[[Callable[[Any], bytes], Sequence[Any]], Iterator[bytes]]
+"""What does jobs elsewhere and gives the answers in their order: `spread` with a number of workers, or another."""
 
 
 def spread(perform: Callable[[Any], bytes], jobs: Sequence[Any], workers: int) -> Iterator[bytes]:
@@ -39,6 +44,7 @@ def spread(perform: Callable[[Any], bytes], jobs: Sequence[Any], workers: int) -
 
     Raises:
       OSError: a worker could not read or write a file.
+      UserError: a worker met a mistake of the user's.
       RuntimeError: a worker failed otherwise, or ended early.
     """
     workers = min(workers, len(jobs))
@@ -66,12 +72,17 @@ def serve(perform: Callable[[Any], bytes]) -> None:
     """Answers the jobs on standard input until it ends."""
     try:
         for job in _jobs(sys.stdin.buffer):
-            kind, content = _attempt(perform, job)
-            sys.stdout.buffer.write(_HEADER.pack(kind, len(content)) + content)
+            sys.stdout.buffer.write(attempt(perform, job))
             sys.stdout.buffer.flush()
     except BrokenPipeError:
         # Nobody is left who would read. Python would try again to write what is left, and complain, when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def attempt(perform: Callable[[Any], bytes], job: Any) -> bytes:
+    """What `outcome` makes the answer of, or the error."""
+    kind, content = _attempt(perform, job)
+    return _HEADER.pack(kind, len(content)) + content
 
 
 def _attempt(perform: Callable[[Any], bytes], job: Any) -> tuple[bytes, bytes]:
@@ -79,8 +90,26 @@ def _attempt(perform: Callable[[Any], bytes], job: Any) -> tuple[bytes, bytes]:
         return _DONE, perform(job)
     except OSError as error:
         return _NO_FILE, json.dumps([error.errno, error.strerror or str(error), error.filename]).encode()
+    except UserError as error:
+        return _MISTAKE, str(error).encode("utf-8", "surrogateescape")
     except Exception as error:
         return _FAILED, f"{type(error).__name__}: {error}".encode("utf-8", "backslashreplace")
+
+
+def outcome(stream: BinaryIO) -> bytes:
+    """Reads what `attempt` gave and returns the answer, or raises the error; errors as for `spread`."""
+    header = stream.read(_HEADER.size)
+    if len(header) < _HEADER.size:
+        raise RuntimeError("a worker process ended early; what it printed is above")
+    kind, length = _HEADER.unpack(header)
+    content = stream.read(length)
+    if kind == _NO_FILE:
+        raise OSError(*json.loads(content))
+    if kind == _MISTAKE:
+        raise UserError(content.decode("utf-8", "surrogateescape"))
+    if kind == _FAILED:
+        raise RuntimeError(f"a worker process failed: {content.decode()}")
+    return content
 
 
 def _jobs(stream: BinaryIO) -> Iterator[Any]:
@@ -91,21 +120,11 @@ def _jobs(stream: BinaryIO) -> Iterator[Any]:
 
 
 def _answer(process: subprocess.Popen, job: Any) -> bytes:
-    try:
+    # What a worker that ended could not take is told by the answer that is missing.
+    with contextlib.suppress(BrokenPipeError):
         process.stdin.write(json.dumps(job).encode() + b"\n")
         process.stdin.flush()
-        header = process.stdout.read(_HEADER.size)
-    except BrokenPipeError:
-        header = b""
-    if len(header) < _HEADER.size:
-        raise RuntimeError("a worker process ended early; what it printed is above")
-    kind, length = _HEADER.unpack(header)
-    content = process.stdout.read(length)
-    if kind == _NO_FILE:
-        raise OSError(*json.loads(content))
-    if kind == _FAILED:
-        raise RuntimeError(f"a worker process failed: {content.decode()}")
-    return content
+    return outcome(process.stdout)
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 from rgunit_tf.config import STAGES
@@ -33,6 +34,7 @@ class Description:
       neighbors: how many retrieved images guide a translation; 0 where none do.
       gallery: whether there are images to retrieve.
       fingerprint: hash that changes with the weights.
+      galleries: what is searched in the place of a run's own gallery: galleries, or folders of them.
     """
 
     path: pathlib.Path
@@ -45,6 +47,7 @@ class Description:
     neighbors: int
     gallery: bool
     fingerprint: str
+    galleries: tuple[str, ...] = ()
 
     @property
     def translates(self) -> bool:
@@ -80,6 +83,21 @@ def describe(path: str | os.PathLike, purpose: str | None = None) -> Description
     raise UserError(
         f"--model={path}: neither a run (config.json) nor an export (<version>/saved_model.pb); name one of these"
     )
+
+
+def with_galleries(description: Description, galleries: Sequence[str]) -> Description:
+    """The same model, which is to search other galleries than its own; none: its own.
+
+    Raises:
+      UserError: an export, whose gallery is part of it, or a stage that cannot search.
+    """
+    if not galleries:
+        return description
+    if description.kind == "export":
+        raise UserError("--gallery: an export has its own gallery inside; give the run's folder as --model")
+    if description.stage == "translation":
+        raise UserError(f"--gallery: the {description} cannot search; train the retrieval stage")
+    return dataclasses.replace(description, gallery=True, galleries=tuple(galleries))
 
 
 def _version_folder(path: pathlib.Path) -> pathlib.Path | None:

@@ -62,7 +62,9 @@ class RunNetworks:
         workdir = Workdir(description.path)
         model = finished.load(workdir, description.stage, inference=True)
         self._retrieval, self._gallery, translator = model.retrieval, model.gallery, model.translation
-        if description.gallery and self._gallery is None:
+        if description.galleries:
+            self._gallery = finished.load_shards(workdir, description.galleries, mapped=True)
+        elif description.gallery and self._gallery is None:
             self._gallery = finished.load_gallery(workdir, mapped=True)
         size, style_dim = description.image_size, description.style_dim
         images = tf.TensorSpec([None, size, size, 3], tf.uint8)

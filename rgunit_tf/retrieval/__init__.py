@@ -13,6 +13,7 @@ _HOMES = {
     "ExactIndex": "exact_index",
     "ScannIndex": "scann_index",
     "Gallery": "gallery",
+    "ShardedGallery": "sharded",
     "STRATEGIES": "triplets",
     "TripletSources": "triplets",
     "triplet_sources": "triplets",

@@ -30,7 +30,7 @@ from rgunit_tf.retrieval.index import Index, checked_embeddings
 from rgunit_tf.retrieval.indexes import make_index
 
 FORMAT_VERSION = 1
-_MANIFEST = "manifest.json"
+MANIFEST = "manifest.json"
 # Embeddings [n, D], ids, and images uint8 [n, H, W, 3] or None.
 Part = tuple[np.ndarray, list[str], np.ndarray | None]
 
@@ -62,13 +62,25 @@ def save(folder: str | os.PathLike, parts: Iterable[Part], index: Index, metadat
     _write(folder, parts, index.kind, index.options(), lambda _: index.arrays(), metadata)
 
 
-def write(folder: str | os.PathLike, parts: Iterable[Part], index: str, **index_options: Any) -> None:
+def is_gallery(folder: str | os.PathLike) -> bool:
+    """Whether there is a gallery in the folder."""
+    return (pathlib.Path(folder) / MANIFEST).is_file()
+
+
+def write(
+    folder: str | os.PathLike,
+    parts: Iterable[Part],
+    index: str,
+    metadata: dict[str, Any] | None = None,
+    **index_options: Any,
+) -> None:
     """Writes a gallery from a stream, of which one part at a time is held.
 
     Args:
       folder: where; it must not exist.
       parts: embeddings float [n, D], n ids, and images uint8 [n, H, W, 3] or None; n as it comes.
       index: "exact" or "scann", which is built from the embeddings once they are written.
+      metadata: kept with the gallery, JSON-ready.
       **index_options: passed to the index.
 
     Raises:
@@ -81,7 +93,7 @@ def write(folder: str | os.PathLike, parts: Iterable[Part], index: str, **index_
             return {}
         return make_index(index, embeddings, **index_options).arrays()
 
-    _write(folder, parts, index, index_options, arrays_of, {})
+    _write(folder, parts, index, index_options, arrays_of, metadata or {})
 
 
 def _write(
@@ -119,7 +131,7 @@ def _write(
             "metadata": metadata,
             "sha256": {path.name: atomic.checksum(path) for path in sorted(temporary.iterdir())},
         }
-        atomic.write_json(temporary / _MANIFEST, manifest)
+        atomic.write_json(temporary / MANIFEST, manifest)
 
 
 @contextlib.contextmanager
@@ -147,7 +159,7 @@ def read(folder: str | os.PathLike, index: str | None = None, keep_images: bool 
       UserError: the folder or a file of it is missing, damaged or of a later format; the message names it.
     """
     folder = pathlib.Path(folder)
-    manifest = _read_manifest(folder)
+    manifest = read_facts(folder)
     names = [name for name in manifest["sha256"] if keep_images or name != "images.npy"]
     for name in names:
         if not (folder / name).is_file():
@@ -159,7 +171,7 @@ def read(folder: str | os.PathLike, index: str | None = None, keep_images: bool 
     embeddings = arrays.pop("embeddings.npy")
     images = arrays.pop("images.npy", None)
     if embeddings.shape != (manifest["count"], manifest["embedding_dim"]) or len(ids) != manifest["count"]:
-        raise _damaged(folder, _MANIFEST, "states other counts than its files have")
+        raise _damaged(folder, MANIFEST, "states other counts than its files have")
     if images is not None and keep_images != "mapped":
         images = images.view(np.ndarray)
     saved = manifest["index"]
@@ -183,22 +195,27 @@ def _index_maker(kind: str) -> str:
     return f"scann {scann_index.builder_version()}"
 
 
-def _read_manifest(folder: pathlib.Path) -> dict[str, Any]:
-    path = folder / _MANIFEST
+def read_facts(folder: pathlib.Path) -> dict[str, Any]:
+    """What the manifest in `folder` says; no other file is looked at.
+
+    Raises:
+      UserError: it is missing, damaged or of a later format.
+    """
+    path = folder / MANIFEST
     if not path.is_file():
         raise UserError(f"{path}: there is no gallery in this folder; build it, or name the folder of one")
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         version = manifest["format_version"]
     except (ValueError, KeyError, TypeError) as error:
-        raise _damaged(folder, _MANIFEST, "cannot be read") from error
+        raise _damaged(folder, MANIFEST, "cannot be read") from error
     if version != FORMAT_VERSION:
-        raise _damaged(folder, _MANIFEST, f"has format version {version}, this program reads {FORMAT_VERSION}")
+        raise _damaged(folder, MANIFEST, f"has format version {version}, this program reads {FORMAT_VERSION}")
     missing = {"count", "embedding_dim", "index", "metadata", "sha256"} - set(manifest)
     if not missing:
         missing = {"ids.json", "embeddings.npy"} - set(manifest["sha256"])
     if missing:
-        raise _damaged(folder, _MANIFEST, f"lacks {', '.join(sorted(missing))}")
+        raise _damaged(folder, MANIFEST, f"lacks {', '.join(sorted(missing))}")
     return manifest
 
 

@@ -43,6 +43,21 @@ def check_count(k: int | tf.Tensor, available: int, what: str) -> tf.Tensor:
         return tf.identity(k)
 
 
+def checked_queries(queries: tf.Tensor, dimension: int) -> tf.Tensor:
+    """`queries` as float32 [B, dimension], through which no gradient flows.
+
+    Raises:
+      UserError: they have another dimension.
+    """
+    queries = tf.stop_gradient(tf.convert_to_tensor(queries, tf.float32))
+    if queries.shape.rank != 2 or queries.shape[1] not in (None, dimension):
+        raise UserError(
+            f"index: queries of shape {queries.shape} do not fit embeddings of {dimension} dimensions; "
+            "build the gallery with the retrieval model that makes the queries"
+        )
+    return queries
+
+
 def checked_embeddings(embeddings: Any) -> np.ndarray:
     """`embeddings` as a float32 array [N, D].
 
@@ -111,12 +126,7 @@ class Index(tf.Module, abc.ABC):
           UserError: the queries have another dimension, or `k` is known and out of range.
           tf.errors.InvalidArgumentError: `k` turns out of range when the graph runs.
         """
-        queries = tf.stop_gradient(tf.convert_to_tensor(queries, tf.float32))
-        if queries.shape.rank != 2 or queries.shape[1] not in (None, self.dimension):
-            raise UserError(
-                f"index: queries of shape {queries.shape} do not fit embeddings of {self.dimension} dimensions; "
-                "build the gallery with the retrieval model that makes the queries"
-            )
+        queries = checked_queries(queries, self.dimension)
         static_k = tf.get_static_value(k)
         k = check_count(k, self.size, "rows of the index")
         distances, rows = self._rank(queries, self._candidate_rows(queries, k), k)
@@ -151,8 +161,10 @@ class Index(tf.Module, abc.ABC):
         few = tf.size(rows) * self.dimension <= _VALUES
         squares = tf.cond(few, lambda: squares_of(queries[:, None], rows), one_by_one)
         # top_k puts the lower position first among equals, which is the lower row, as the rows are sorted.
-        negated, order = tf.math.top_k(-squares, k)
-        return tf.sqrt(-negated), tf.gather(rows, order, batch_dims=1)
+        # By the distances that are told, which may be equal where the squares are not: so parts of a gallery, whose
+        # results are merged by them, give the order of the whole.
+        negated, order = tf.math.top_k(-tf.sqrt(squares), k)
+        return -negated, tf.gather(rows, order, batch_dims=1)
 
 
 def search_without(

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import tempfile
+from collections.abc import Iterator, Sequence
 
 from rgunit_tf.data.crop import crop_share
+from rgunit_tf.retrieval.gallery import Gallery
 from rgunit_tf.retrieval.likeness import FILE
+from rgunit_tf.retrieval.sharded import shard_folders, shard_name
 from rgunit_tf.runs import finished, server_config
 from rgunit_tf.runs.workdir import Workdir
 from rgunit_tf.serving import convert
@@ -60,6 +64,36 @@ def export_stage(
         known.save(final / "assets.extra" / FILE)
     server_config.write(workdir, models_root)
     return final
+
+
+def export_shards(
+    workdir: Workdir, galleries: Sequence[str | os.PathLike], index: str | None = None, gallery_dtype: str = "float32"
+) -> Iterator[pathlib.Path]:
+    """Exports the retrieval stage once for each shard of a gallery, for a server each; one shard is held at a time.
+
+    They go to `retrieval/shards/<shard>/<version>/`; see `sharded.shard_name`.
+
+    Args:
+      workdir: with its config.
+      galleries: galleries, or folders of them; see `sharded.shard_folders`.
+      index: as for `export_stage`; None: the shards' own.
+      gallery_dtype: likewise.
+
+    Yields:
+      The version folder of each.
+
+    Raises:
+      UserError: as `finished.load_shards`.
+    """
+    folders = shard_folders(galleries)
+    for folder in folders:
+        finished.check_made_by(workdir, folder)
+    model, origin = finished.load(workdir, "retrieval"), finished.fingerprint(workdir, "retrieval")
+    share = crop_share(workdir.config.data)
+    for number, folder in enumerate(folders):
+        shard = Gallery.load(folder, index, keep_images=False)
+        directory = workdir.stage("retrieval") / "shards" / shard_name(number, len(folders))
+        yield export(model, directory, shard, None, share, gallery_dtype, origin=origin)
 
 
 def is_current(workdir: Workdir, name: str) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,9 +13,10 @@ import tensorflow as tf
 
 from rgunit_tf import atomic, data, pixels
 from rgunit_tf.errors import UserError
-from rgunit_tf.retrieval import likeness
+from rgunit_tf.retrieval import gallery_files, likeness
 from rgunit_tf.retrieval.gallery import Gallery
 from rgunit_tf.retrieval.likeness import Likeness
+from rgunit_tf.retrieval.sharded import ShardedGallery, shard_folders
 from rgunit_tf.runs import contents
 from rgunit_tf.runs.checkpoints import UNREADABLE, first_line
 from rgunit_tf.runs.workdir import Workdir
@@ -93,6 +96,42 @@ def guided(workdir: Workdir, gallery: Gallery | None, inference: bool = False, *
 def load_gallery(workdir: Workdir, mapped: bool = False) -> Gallery:
     """The gallery of the finished retrieval stage; `mapped`: its images stay in their file."""
     return Gallery.load(workdir.stage("retrieval") / "gallery", keep_images="mapped" if mapped else True)
+
+
+def load_shards(workdir: Workdir, folders: Sequence[str | os.PathLike], mapped: bool = False) -> ShardedGallery:
+    """Galleries, or folders of them, in the place of the workdir's own; `mapped` as for `load_gallery`.
+
+    Raises:
+      UserError: as `ShardedGallery.load`, or a gallery that another model's embeddings are in.
+    """
+    for folder in shard_folders(folders):
+        check_made_by(workdir, folder)
+    return ShardedGallery.load(folders, keep_images="mapped" if mapped else True)
+
+
+def check_made_by(workdir: Workdir, folder: pathlib.Path) -> None:
+    """Checks that a gallery's embeddings, where it says whose they are, are of the workdir's retrieval model.
+
+    Raises:
+      UserError: they are another's.
+    """
+    made_by = gallery_files.read_facts(folder)["metadata"].get("made_by")
+    if made_by is not None and made_by != retrieval_key(workdir):
+        raise UserError(
+            f"{folder}: embedded by another model than {workdir.path}'s; embed the images anew: bin/embed "
+            f"--workdir={workdir.path} --records=<folder> --output=<folder>"
+        )
+
+
+def retrieval_key(workdir: Workdir) -> list[str]:
+    """What embeddings depend on besides the images: the weights of the encoders and of R.
+
+    Raises:
+      UserError: a stage is not finished.
+    """
+    for name in ("translation", "retrieval"):
+        _describe(workdir.stage(name) / "final", name)
+    return [fingerprint(workdir, name) for name in ("translation", "retrieval")]
 
 
 def gallery_of(workdir: Workdir, dataset: Dataset) -> Gallery:
