@@ -23,7 +23,6 @@ from absl import flags
 from rgunit_tf.cli import launcher
 from rgunit_tf.cli.flags import Flags
 from rgunit_tf.errors import UserError
-from rgunit_tf.faces import alignment
 
 FLAGS = Flags()
 _MODEL = FLAGS.model()
@@ -46,6 +45,7 @@ _ALIGN_FACES = FLAGS.align_faces()
 def main(argv: list[str]) -> int:
     """Loads the model, says where the page is and serves it until it is interrupted; returns the exit code."""
     del argv
+    from rgunit_tf.faces import alignment
     from rgunit_tf.inference.description import describe
 
     if _ALIGN_FACES.value:

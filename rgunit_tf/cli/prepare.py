@@ -27,7 +27,6 @@ from rgunit_tf import progress
 from rgunit_tf.cli import launcher
 from rgunit_tf.cli.flags import Flags
 from rgunit_tf.errors import UserError
-from rgunit_tf.faces import alignment
 from rgunit_tf.names import several
 
 if TYPE_CHECKING:
@@ -48,6 +47,7 @@ def main(argv: list[str]) -> None:
     del argv
     from rgunit_tf import data
     from rgunit_tf.data import decoding, prepare, summary
+    from rgunit_tf.faces import alignment
     from rgunit_tf.pipelines import beam
 
     started = time.monotonic()

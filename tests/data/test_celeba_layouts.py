@@ -139,4 +139,4 @@ class TestInPart:
         picture(1).save(celeba.images / "more.png")
         (celeba.images / "notes.txt").write_text("x")
         records = source.load_records(celeba.root, ATTRIBUTES)
-        assert records.left_out == ("1 pictures in img_align_celeba/ that list_attr_celeba.txt does not name",)
+        assert records.left_out == ("1 picture in img_align_celeba/ that list_attr_celeba.txt does not name",)

@@ -106,7 +106,7 @@ def test_translate(root, workdir, photos, tmp_path):
     assert (output / os.path.basename(picture)).exists() and str(output) in out
     assert "0 pictures" not in out
     # It knows what it has done.
-    assert "1 were done before" in process(root, "translate", *arguments)
+    assert "1 was done before" in process(root, "translate", *arguments)
 
 
 def test_retrieve(workdir, photos, tmp_path):
