@@ -79,7 +79,9 @@ def test_where_the_chief_fails_the_others_end_too(tmp_path, root):
         environment = {**os.environ, "PYTHONPATH": str(root), "TF_CONFIG": json.dumps(config)}
         environment |= {"CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
         with open(tmp_path / f"{index}.txt", "w") as log:
-            workers.append(subprocess.Popen([sys.executable, "-c", WORKER], stdout=log, stderr=log, env=environment))
+            workers.append(
+                subprocess.Popen([sys.executable, "-u", "-c", WORKER], stdout=log, stderr=log, env=environment)
+            )
     try:
         codes = [worker.wait(timeout=240) for worker in workers]
     finally:

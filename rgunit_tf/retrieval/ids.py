@@ -51,4 +51,4 @@ def check_unique(ids: np.ndarray) -> None:
     values, counts = np.unique(ids, return_counts=True)
     if (counts > 1).any():
         twice = values[counts > 1]
-        raise UserError(f"gallery: {len(twice)} ids occur more than once, such as {twice[0]!r}; ids must differ")
+        raise UserError(f"gallery: {len(twice)} ids occur more than once, such as {str(twice[0])!r}; ids must differ")

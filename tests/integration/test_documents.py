@@ -62,13 +62,15 @@ def folder(tmp_path, monkeypatch):
 def shown(root):
     """The commands of README and of serving/README on the default run, each once.
 
-    Left out: what does not end by itself, and other formats than a SavedModel, for which `serving/test_convert.py` is.
+    Left out: what does not end by itself, other formats than a SavedModel, for which `serving/test_convert.py` is, and
+    galleries in shards, for which `pipelines/test_embedding.py` is.
     """
+    apart = ("--config=", "--format=", "--gallery=shards")
     found = [
         command
         for name in ("README.md", "rgunit_tf/serving/README.md")
         for command in documents.Document(root / name).commands
-        if command[0] != "demo" and not any(word.startswith(("--config=", "--format=")) for word in command)
+        if command[0] not in ("demo", "embed") and not any(word.startswith(apart) for word in command)
     ]
     return [
         command
