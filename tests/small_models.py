@@ -15,6 +15,19 @@ ARCHITECTURE = {
     "discriminator_layers": 2,
     "discriminator_scales": 2,
 }
+TINY_RUN = {
+    "data.image_size": 16,
+    "model.width": 4,
+    "model.residual_blocks": 1,
+    "model.style_dim": 2,
+    "model.mlp_width": 8,
+    "model.discriminator_width": 4,
+    "model.discriminator_layers": 2,
+    "retrieval.embedding_dim": 8,
+    "retrieval.hidden": 16,
+    "retrieval.content_channels": 4,
+}
+"""Settings of runs that commands make."""
 RETRIEVAL = {"embedding_dim": 8, "hidden": 16, "content_channels": 4}
 
 

@@ -7,23 +7,16 @@ import sys
 
 import pytest
 
+from tests import small_models
+
 SETTINGS = {
+    **small_models.TINY_RUN,
     "data.source": "celeba",
-    "data.image_size": 16,
-    "model.width": 4,
-    "model.residual_blocks": 1,
-    "model.style_dim": 2,
-    "model.mlp_width": 8,
-    "model.discriminator_width": 4,
-    "model.discriminator_layers": 2,
     "model.discriminator_scales": 1,
     "translation.steps": 63,
     "translation.batch_size": 4,
     "retrieval.steps": 150,
     "retrieval.batch_size": 4,
-    "retrieval.embedding_dim": 8,
-    "retrieval.hidden": 16,
-    "retrieval.content_channels": 4,
     "retrieval.index": "exact",
     "guided.steps": 60,
     "guided.batch_size": 4,

@@ -9,26 +9,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests import documents
+from tests import documents, small_models
 
 pytestmark = pytest.mark.slow
 
 TINY = {
-    "data.image_size": 16,
+    **small_models.TINY_RUN,
     "data.num_images": 40,
-    "model.width": 4,
-    "model.residual_blocks": 1,
-    "model.style_dim": 2,
-    "model.mlp_width": 8,
-    "model.discriminator_width": 4,
-    "model.discriminator_layers": 2,
     "model.discriminator_scales": 1,
     "translation.steps": 2,
     "retrieval.steps": 2,
     "retrieval.batch_size": 8,
-    "retrieval.embedding_dim": 8,
-    "retrieval.hidden": 16,
-    "retrieval.content_channels": 4,
     "guided.steps": 2,
     "train.tensorboard": False,
 }

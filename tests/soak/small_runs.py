@@ -15,23 +15,16 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
+from tests import small_models
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 _SETTINGS = {
-    "data.image_size": 16,
+    **small_models.TINY_RUN,
     "data.test_images": 20,
-    "model.width": 4,
-    "model.residual_blocks": 1,
-    "model.style_dim": 2,
-    "model.mlp_width": 8,
-    "model.discriminator_width": 4,
-    "model.discriminator_layers": 2,
     "translation.steps": 400,
     "translation.batch_size": 4,
     "retrieval.steps": 400,
     "retrieval.batch_size": 4,
-    "retrieval.embedding_dim": 8,
-    "retrieval.hidden": 16,
-    "retrieval.content_channels": 4,
     "guided.steps": 300,
     "guided.batch_size": 4,
     "guided.neighbors": 2,
