@@ -265,7 +265,10 @@ SETTINGS: dict[str, dict[str, Setting]] = {
             choices=("float32", "mixed_bfloat16", "mixed_float16"),
         ),
         "jit_compile": Setting(
-            False, "compile the steps of translation and retrieval by XLA; guided looks names up, which XLA cannot"
+            "auto",
+            "whether XLA compiles the training steps: auto does so on one GPU, for what it has kernels",
+            choices=("auto", "True", "False"),
+            resumable=True,
         ),
         "steps_per_execution": Setting(
             1, "steps between two returns to Python; signals and faults are seen only there", low=1

@@ -110,3 +110,23 @@ def gallery(retrieval, make_batch):
 
     batch = make_batch(12)
     return Gallery.build(retrieval, [{name: batch[name] for name in ("image", "id")}])
+
+
+def step_noise(step: int = 0, batch: int = 4):
+    """The noise of a training step."""
+    import tensorflow as tf
+
+    from rgunit_tf.stages.noise import StepNoise
+
+    return StepNoise(0, tf.constant(step, tf.int64), tf.constant(batch))
+
+
+def let_neighbours_in(model):
+    """Moves what starts without the neighbours, so that they matter."""
+    import tensorflow as tf
+
+    if model.guidance["fusion"] == "attention":
+        model.fusion.projection.kernel.assign_add(tf.fill(model.fusion.projection.kernel.shape, 0.1))
+    else:
+        kernel = model.fusion.outer.kernel
+        kernel.assign_add(tf.concat([tf.zeros((1, 1, 16, 16)), tf.fill((1, 1, 16, 16), 0.1)], 2))

@@ -51,12 +51,14 @@ _PRECISION = flags.DEFINE_enum(
     flag_values=FLAGS.values,
 )
 _JIT_COMPILE = flags.DEFINE_bool(
-    "jit_compile", False, "compile train_step or penalty_step with XLA", flag_values=FLAGS.values
+    "jit_compile", False, "compile train_step, penalty_step or guided_step with XLA", flag_values=FLAGS.values
 )
 _WORKDIR = FLAGS.workdir(required=False)
 _PROFILE = flags.DEFINE_string(
     "profile", None, "folder for a TensorBoard trace of the measured part", flag_values=FLAGS.values
 )
+
+_STEPS = ("train_step", "penalty_step", "guided_step")
 
 
 def main(argv: list[str]) -> None:
@@ -66,8 +68,8 @@ def main(argv: list[str]) -> None:
         raise UserError(f"{given}name one of {', '.join(WHAT)}")
     if _IMAGE_SIZE.value % 4:
         raise UserError(f"--image_size={_IMAGE_SIZE.value}: must be a multiple of 4, the stride of the content encoder")
-    if _JIT_COMPILE.value and argv[1] not in ("train_step", "penalty_step"):
-        raise UserError(f"--jit_compile is for train_step and penalty_step, not for {argv[1]}")
+    if _JIT_COMPILE.value and argv[1] not in _STEPS:
+        raise UserError(f"--jit_compile is for {', '.join(_STEPS)}, not for {argv[1]}")
     with _profile(argv[1]):
         for record in _records(argv[1]):
             print(json.dumps(record), flush=True)
@@ -76,7 +78,7 @@ def main(argv: list[str]) -> None:
 def _records(what: str) -> Iterator[dict[str, Any]]:
     repeats = _repeats(what)
     batch_size = _batch_size(what)
-    if what in ("train_step", "penalty_step", "guided_step"):
+    if what in _STEPS:
         from rgunit_tf.benchmarks import train_step
 
         size = train_step.Size(

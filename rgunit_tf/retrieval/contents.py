@@ -76,6 +76,11 @@ class Contents:
         """Contents of the first rows, [count, h, w, C], or more; None where none are held."""
         return self._held
 
+    @property
+    def in_variables(self) -> bool:
+        """Whether every content is held in memory, where compiled graphs find it."""
+        return self.count == self.gallery.size and isinstance(self._held, tf.Variable)
+
     def __call__(self, rows: tf.Tensor) -> tf.Tensor:
         """Contents of gallery rows: int32 [B, r] -> float [B, r, h, w, C], in the precision of the encoder."""
         flat = tf.reshape(rows, (-1,))

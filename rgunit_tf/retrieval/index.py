@@ -14,10 +14,12 @@ from rgunit_tf.errors import UserError
 _CHECKED = 2**14
 # Values of candidates held at a time (2^20 floats are 4 MiB, which a cache holds).
 _VALUES = 2**20
+# Candidates of a query that are compared one after the other in the graph itself, and not by a loop.
+_COLUMNS = 64
 
 
-def check_count(k: int | tf.Tensor, available: int, what: str) -> tf.Tensor:
-    """`k` as an int32 scalar, once it is known to lie in 1..`available`.
+def check_count(k: int | tf.Tensor, available: int, what: str) -> int | tf.Tensor:
+    """`k` once it is known to lie in 1..`available`: a number where it is known now, else an int32 scalar.
 
     Args:
       k: how many rows are wanted; a number or an integer scalar tensor.
@@ -33,7 +35,7 @@ def check_count(k: int | tf.Tensor, available: int, what: str) -> tf.Tensor:
     if known is not None:
         if not 1 <= int(known) <= available:
             raise UserError(f"neighbors={int(known)}: {message}")
-        return tf.constant(int(known), tf.int32)
+        return int(known)
     k = tf.cast(k, tf.int32)
     checks = [
         tf.debugging.assert_greater_equal(k, 1, message),
@@ -101,7 +103,7 @@ class Index(tf.Module, abc.ABC):
         """The indexed vectors, float32 or float16 [N, D]."""
 
     @abc.abstractmethod
-    def _candidate_rows(self, queries: tf.Tensor, k: tf.Tensor) -> tf.Tensor:
+    def _candidate_rows(self, queries: tf.Tensor, k: int | tf.Tensor) -> tf.Tensor:
         """Rows among which the nearest are: int32 [B, c], c >= k, each row at most once a query; B may be 0."""
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -134,7 +136,7 @@ class Index(tf.Module, abc.ABC):
             result.set_shape([queries.shape[0], static_k])
         return tf.stop_gradient(distances), rows
 
-    def _rank(self, queries: tf.Tensor, rows: tf.Tensor, k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _rank(self, queries: tf.Tensor, rows: tf.Tensor, k: int | tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         # The form |q|^2 - 2qx + |x|^2 that searches use loses all digits where q is near x; the difference does not.
         rows = tf.sort(rows, axis=1)
         # To gather from the variable itself would make every later read of it copy all of it.
@@ -158,8 +160,16 @@ class Index(tf.Module, abc.ABC):
             )
             return squares
 
-        few = tf.size(rows) * self.dimension <= _VALUES
-        squares = tf.cond(few, lambda: squares_of(queries[:, None], rows), one_by_one)
+        def all_at_once() -> tf.Tensor:
+            return squares_of(queries[:, None], rows)
+
+        if rows.shape.is_fully_defined() and rows.shape[1] <= _COLUMNS:
+            # Without a loop or a choice, as XLA needs it.
+            few = rows.shape.num_elements() * self.dimension <= _VALUES
+            columns = [] if few else tf.unstack(rows, axis=1)
+            squares = all_at_once() if few else tf.stack([squares_of(queries, column) for column in columns], 1)
+        else:
+            squares = tf.cond(tf.size(rows) * self.dimension <= _VALUES, all_at_once, one_by_one)
         # top_k puts the lower position first among equals, which is the lower row, as the rows are sorted.
         # By the distances that are told, which may be equal where the squares are not: so parts of a gallery, whose
         # results are merged by them, give the order of the whole.

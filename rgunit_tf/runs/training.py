@@ -8,6 +8,7 @@ from typing import Any
 
 import ml_collections
 import tensorflow as tf
+from absl import logging
 
 from rgunit_tf import cluster
 from rgunit_tf.config import STAGES
@@ -50,9 +51,16 @@ def in_use(config: ml_collections.ConfigDict) -> str:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     kernels = "oneDNN's kernels" if os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "1" else "TensorFlow's kernels"
     others = f", {_count(cluster.workers(), 'worker')}" if cluster.workers() > 1 else ""
-    compiled = ", XLA" if config.train.jit_compile else ""
+    compiled = ", XLA" if by_xla(config) else ""
     used = [kind + others, _count(cores or 1, "core"), config.train.precision, kernels + compiled]
     return ", ".join([*used, f"TensorFlow {tf.__version__}"])
+
+
+def by_xla(config: ml_collections.ConfigDict) -> bool:
+    """Whether XLA is to compile the training steps."""
+    if config.train.jit_compile != "auto":
+        return config.train.jit_compile == "True"
+    return len(tf.config.list_logical_devices("GPU")) == 1 and cluster.workers() == 1
 
 
 def _count(number: int, what: str) -> str:
@@ -114,9 +122,10 @@ def _build(workdir: Workdir, name: str, dataset: Dataset, gallery: Gallery | Non
     if workdir.origin and not workdir.stage_has_begun(name):
         # Before the optimisers, which keep averages of the weights, are made.
         initial.start_from(model, Workdir(workdir.origin))
-    execution = {"steps_per_execution": config.train.steps_per_execution}
-    if name != "guided":
-        execution["jit_compile"] = config.train.jit_compile
-    losses = () if name == "retrieval" else (config.loss,)
-    model.compile(config[name], *losses, **execution)
+    losses, compiled = () if name == "retrieval" else (config.loss,), by_xla(config)
+    if compiled and name == "guided" and (why := model.why_not_compiled()):
+        logging.info("guided: not by XLA, which compiles no step %s", why)
+        compiled = False
+    at_once = config.train.steps_per_execution
+    model.compile(config[name], *losses, jit_compile=compiled, steps_per_execution=at_once)
     return model

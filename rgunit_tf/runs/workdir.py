@@ -195,6 +195,9 @@ class Workdir:
             config = None
         if not isinstance(config, dict) or not all(isinstance(settings, dict) for settings in config.values()):
             raise UserError(f"{self._file} is damaged; restore it or start in another --workdir")
+        compiled = config.get("train", {}).get("jit_compile")
+        if isinstance(compiled, bool):  # of a run by a version that knew no auto
+            config["train"]["jit_compile"] = str(compiled)
         return content
 
     @property

@@ -127,11 +127,23 @@ class GuidedModel(TranslationModel):
         """As `TranslationModel.compile`.
 
         Raises:
-          UserError: XLA is asked for; it has no kernel for the look-up of names, nor for ScaNN.
+          UserError: XLA is asked for where it cannot compile the step; see `why_not_compiled`.
         """
-        if jit_compile and self.neighbors:
-            raise UserError("jit_compile=True: a guided model with neighbors cannot be compiled by XLA; leave it out")
+        if jit_compile and (why := self.why_not_compiled()):
+            raise UserError(f"jit_compile=True: XLA compiles no guided step {why}; leave it out")
         super().compile(*args, jit_compile=jit_compile, **kwargs)
+
+    def why_not_compiled(self) -> str | None:
+        """What XLA has no kernel for in this model's step, and the remedy; None: it compiles it."""
+        if not self.neighbors:
+            return None
+        if self.mode == "random":
+            return "with random neighbours, whose numbers it cannot draw"
+        if getattr(getattr(self.gallery, "index", None), "kind", None) != "exact":
+            return f"that searches {self.gallery!r}; it needs one gallery with index='exact'"
+        if not self.contents_of.in_variables:
+            return "that encodes retrieved images; it needs a content_cache_mb that holds all contents"
+        return None
 
     @property
     def gallery(self) -> Gallery | None:
@@ -175,9 +187,8 @@ class GuidedModel(TranslationModel):
             return styles
         if self.mode == "retrieved":
             return self.styles_of.nearest(styles, self.neighbor_rows(content, styles, ids))
-        exclude = None if ids is None else self.gallery.rows_of(ids)
         rows = self.styles_of.random_rows(styles, self._seeds(content, noise), self.neighbors)
-        return self.styles_of.nearest(styles, rows, exclude)
+        return self.styles_of.nearest(styles, rows, self._rows_of(ids))
 
     def content_target(self, content: tf.Tensor, fused: tf.Tensor) -> tf.Tensor:
         """What Eq. 2 holds the content of the translated images to, as `content_target` of the constructor says."""
@@ -191,14 +202,29 @@ class GuidedModel(TranslationModel):
         Args:
           content: float [B, h, w, C].
           styles: float [B, S].
-          ids: string [B]; an image of the gallery with that name is not retrieved; None: every image may be.
+          ids: string [B]; an image of the gallery with that name is not retrieved; None: every image may be. Or int32
+            [B], their rows.
           noise: source of the random rows in mode `random`.
         """
-        exclude = None if ids is None else self.gallery.rows_of(ids)
+        exclude = self._rows_of(ids)
         if self.mode == "random":
             return self.gallery.random_rows(self._seeds(content, noise), self.neighbors, exclude)
         queries = tf.stop_gradient(self.retrieval.embed(content, styles))
         return self.gallery.search_rows(queries, self.neighbors, exclude)[1]
+
+    def _rows_of(self, ids: tf.Tensor | None) -> tf.Tensor | None:
+        return ids if ids is None or ids.dtype.is_integer else self.gallery.rows_of(ids)
+
+    def without_names(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """As `Stage.without_names`, with the rows that the names stand for: those are not to be retrieved.
+
+        Raises:
+          UserError: batches of unknown size, which XLA cannot search for.
+        """
+        if self.neighbors and batch["image"].shape[0] is None:
+            raise UserError("jit_compile=True needs batches of one size; give .batch(16, drop_remainder=True)")
+        rows = {"row": self.gallery.rows_of(batch["id"])} if self.neighbors and "id" in batch else {}
+        return {**super().without_names(batch), **rows}
 
     def _seeds(self, content: tf.Tensor, noise: StepNoise | None) -> tf.Tensor:
         """A seed an image, of the step's noise or, where there is none, always the same."""

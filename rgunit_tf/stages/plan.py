@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Sequence
 from typing import Any
+
+import tensorflow as tf
 
 from rgunit_tf import config as settings_module
 from rgunit_tf.errors import UserError
@@ -43,6 +46,21 @@ def check_compile(stage: str, given: dict[str, Any]) -> None:
         if given.get(name) is not None:
             what = f"compile({name}={_shown(given[name])})"
             raise UserError(f"{what}: a {stage} model has losses of its own, whose terms it reports; leave it out")
+
+
+def check_callbacks(stage: str, callbacks: Sequence[tf.keras.callbacks.Callback], keras_format: bool) -> None:
+    """Checks what is to be called back.
+
+    Raises:
+      UserError: a callback that would save the whole model, where Keras cannot.
+    """
+    for callback in callbacks:
+        whole = isinstance(callback, tf.keras.callbacks.ModelCheckpoint) and not callback.save_weights_only
+        if whole and not (keras_format and str(callback.filepath).endswith(".keras")):
+            raise UserError(
+                f"ModelCheckpoint({str(callback.filepath)!r}): a {stage} model is more than Keras would save; "
+                "give it 'name.weights.h5' and save_weights_only=True"
+            )
 
 
 def for_steps(

@@ -46,6 +46,9 @@ class Stage(tf.keras.Model):
     mode: str | None = None
     loss_settings: Any = None
     given_settings: Set[str] = frozenset()
+    compiled = False
+    """Whether XLA compiles the training step."""
+
     keras_format = False
     """Whether `save` writes Keras' own format, `.keras`."""
 
@@ -94,10 +97,15 @@ class Stage(tf.keras.Model):
           main: the optimiser of `trained_variables`, which keeps their averages.
           terms: names that `batch_terms` gives.
           step_terms: names that a training step adds.
-          **kwargs: for `keras.Model.compile`.
+          **kwargs: for `keras.Model.compile`; `jit_compile` has XLA compile the training step.
         """
         plan.check_compile(self.name, kwargs)
+        # Keras would compile tests and predictions too, and anew for a last batch that is not full.
+        self.compiled = bool(kwargs.pop("jit_compile", False))
         tf.keras.Model.compile(self, optimizer=main, **kwargs)
+        vars(self).pop("train_step", None)
+        if self.compiled:
+            self.train_step = tf.function(self.train_step, jit_compile=True, autograph=False)
         self._warm_ups_planned = False
         main.build(self.trained_variables)
         self.main_optimizer = main
@@ -140,12 +148,9 @@ class Stage(tf.keras.Model):
           UserError: what is given are no such batches, or a callback that would save the whole model.
           NumericalFault: a loss or a gradient was not finite; the weights are those of before that step.
         """
-        self._check_callbacks(callbacks or ())
+        plan.check_callbacks(self.name, callbacks or (), self.keras_format)
         x = self._batches(x, training=True)
         self._plan(x, steps_per_epoch, epochs - initial_epoch)
-        if self.jit_compile:
-            # XLA knows no strings, and only a gallery asks for names.
-            x = x.map(lambda batch: {name: value for name, value in batch.items() if name != "id"})
         if self.terms_each_step != terms_each_step:
             self.terms_each_step = terms_each_step
             self.make_train_function(force=True)  # Keras traces the step anew.
@@ -196,18 +201,16 @@ class Stage(tf.keras.Model):
             f"(rgunit_tf.load, servers), save_weights('name.weights.h5') for what is to be trained on{also}"
         )
 
-    def _check_callbacks(self, callbacks: Sequence[tf.keras.callbacks.Callback]) -> None:
-        for callback in callbacks:
-            whole = isinstance(callback, tf.keras.callbacks.ModelCheckpoint) and not callback.save_weights_only
-            if whole and not (self.keras_format and str(callback.filepath).endswith(".keras")):
-                raise UserError(
-                    f"ModelCheckpoint({str(callback.filepath)!r}): a {self.name} model is more than Keras would save; "
-                    "give it 'name.weights.h5' and save_weights_only=True"
-                )
-
     def _batches(self, data: Any, training: bool) -> Any:
         known = self.translation
-        return data if data is None else as_batches(data, known.schema, known.image_size, self.seed, training)
+        if data is None:
+            return None
+        batches = as_batches(data, known.schema, known.image_size, self.seed, training)
+        return batches.map(self.without_names) if training and self.compiled else batches
+
+    def without_names(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """A batch as XLA can take it, which knows no strings."""
+        return {name: value for name, value in batch.items() if name != "id"}
 
     def _plan(self, batches: Any, steps_per_epoch: int | None, epochs: int) -> None:
         """Sets what `compile` left open by the steps to come, if it is known how many."""

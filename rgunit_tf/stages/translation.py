@@ -127,7 +127,8 @@ class TranslationModel(Translator):
         """One update of D and one of Ec, Es and G, from the same forward passes.
 
         Args:
-          batch: `image` float32 [B, H, W, 3] in [-1, 1], `label` and `target` float32 [B, K], `id` string [B].
+          batch: `image` float32 [B, H, W, 3] in [-1, 1], `label` and `target` float32 [B, K], `id` string [B], or
+            `row` int32 [B], those of its names in the gallery.
 
         Returns:
           Means of all terms since the start of the epoch, or nothing (`terms_each_step`).
@@ -154,7 +155,7 @@ class TranslationModel(Translator):
 
     def forward(self, batch: dict[str, tf.Tensor], noise: StepNoise) -> Passes:
         """All forward passes of a step; what is used twice is computed once."""
-        images, ids = batch["image"], batch.get("id")
+        images, ids = batch["image"], batch.get("row", batch.get("id"))
         content = self.content_encoder(images)
         mean, log_variance = self.style_encoder(images)
         own_style = mean + tf.exp(0.5 * log_variance) * noise.normal(self.prior.style_dim)

@@ -87,7 +87,7 @@ def test_a_mistake_is_one_line(bench, call):
         (("speed",), "'speed'; name one of train_step"),
         (("train_step", "--image_size=18"), "--image_size=18: must be a multiple of 4"),
         (("train_step", "--repeats=0"), "--repeats=0"),
-        (("guided_step", "--jit_compile"), "--jit_compile is for train_step"),
+        (("serving", "--jit_compile"), "--jit_compile is for train_step"),
     ):
         # Without arguments as users run it.
         result = call(*arguments) if arguments else bench()

@@ -6,6 +6,8 @@ import tensorflow as tf
 
 from rgunit_tf.errors import UserError
 from rgunit_tf.retrieval import ExactIndex, make_index
+from rgunit_tf.retrieval import index as index_module
+from rgunit_tf.retrieval.index import search_without
 
 
 def reference(queries, embeddings, k):
@@ -101,6 +103,26 @@ def test_a_search_does_not_make_later_ones_copy_the_embeddings(kind):
     tf.function(index.search)(vectors(3, seed=1), 4)
     first, second = index.embeddings.read_value(), index.embeddings.read_value()
     assert np.asarray(memoryview(first)).ctypes.data == np.asarray(memoryview(second)).ctypes.data
+
+
+@pytest.mark.parametrize("block", [None, 7])
+def test_a_search_of_known_shape_is_the_same_compiled_by_xla(block, monkeypatch):
+    monkeypatch.setattr(index_module, "_VALUES", 4 * 13 * 12)  # of the two searches the second compares one by one
+    found, queries = ExactIndex(vectors(50), block), vectors(4, seed=1)
+    exclude = np.array([3, -1, 49, 0], np.int32)
+    for k in (3, 5):
+
+        def search(queries, k=k):
+            return search_without(found, queries, k, exclude)
+
+        expected = search(tf.constant(queries))
+        distances, rows = tf.function(search, jit_compile=True)(tf.constant(queries))
+        np.testing.assert_array_equal(rows, expected[1])
+        np.testing.assert_allclose(distances, expected[0], rtol=1e-6)
+        # As a graph for batches of any size finds it.
+        anew = tf.function(search, input_signature=[tf.TensorSpec([None, 12])])(queries)
+        for mine, theirs in zip(anew, expected, strict=True):
+            np.testing.assert_array_equal(mine, theirs)
 
 
 def test_works_in_a_tf_data_pipeline():

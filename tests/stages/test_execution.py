@@ -5,7 +5,6 @@ import pytest
 import tensorflow as tf
 
 from rgunit_tf.errors import UserError
-from rgunit_tf.stages.guided import GuidedModel
 from rgunit_tf.stages.retrieval import RetrievalModel
 
 OPTIMIZER = {"steps": 300, "learning_rate": 2e-3, "learning_rate_warmup": 0}
@@ -85,7 +84,51 @@ def test_a_translation_step_compiled_by_xla_trains(make_translation, make_batch)
         assert compiled[name][0] == pytest.approx(value, rel=0.2, abs=0.05), name
 
 
-def test_a_search_cannot_be_compiled_by_xla(translation, retrieval, gallery):
-    model = GuidedModel(translation, retrieval, gallery, 2)
-    with pytest.raises(UserError, match="cannot be compiled by XLA"):
-        model.compile(OPTIMIZER, LOSS, jit_compile=True)
+@pytest.mark.soak
+@pytest.mark.parametrize("guidance", [{}, {"fusion": "attention", "content_target": "fused", "style": "neighbors"}])
+def test_a_guided_step_compiled_by_xla_trains(make_guided, make_batch, guidance):
+    models = [make_guided(loss=LOSS, jit_compile=jit_compile, **guidance) for jit_compile in (False, True)]
+    plain, compiled = histories(models, batches(make_batch, 1))
+    for name, (value,) in plain.items():
+        assert compiled[name][0] == pytest.approx(value, rel=0.2, abs=0.05), name
+
+
+@pytest.mark.parametrize("style", ["prior", "neighbors"])
+def test_neighbours_found_by_xla_are_the_same(make_guided, make_batch, style):
+    model, batch = make_guided(style=style, compile=False), make_batch()
+    rows = model.without_names(batch)["row"]
+    content = model.content_encoder(batch["image"])
+    asked = model.prior.sample(batch["target"], tf.random.stateless_normal((4, 10), (1, 2)))
+
+    def look_up(content, asked, rows):
+        styles = model.target_styles(content, asked, rows, None)
+        found = model.neighbor_rows(content, styles, rows)
+        return styles, found, model.contents_of(found)
+
+    expected = look_up(content, asked, batch["id"])
+    compiled = tf.function(look_up, jit_compile=True, autograph=False)(content, asked, rows)
+    for mine, theirs in zip(compiled, expected, strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-6)
+
+
+def test_a_batch_without_names_says_what_not_to_retrieve(make_guided, make_batch):
+    model, batch = make_guided(compile=False), make_batch()
+    batch["id"] = tf.constant(["3", "0", "nobody", ""])
+    found = model.without_names(batch)
+    assert "id" not in found and found["image"] is batch["image"]
+    np.testing.assert_array_equal(found["row"], [3, 0, -1, -1])
+    assert "row" not in make_guided(neighbors=0, compile=False).without_names(batch)
+    some = tf.data.Dataset.from_tensor_slices(batch).batch(2)
+    with pytest.raises(UserError, match="drop_remainder=True"):
+        some.map(model.without_names)
+
+
+def test_what_xla_cannot_compile_is_refused(make_guided, gallery):
+    for message, arguments in {
+        "random neighbours": {"mode": "random"},
+        "content_cache_mb that holds all": {"content_cache_mb": 0},
+    }.items():
+        with pytest.raises(UserError, match=message):
+            make_guided(jit_compile=True, **arguments)
+    with pytest.raises(UserError, match="index='exact'"):
+        make_guided(jit_compile=True, gallery=gallery.with_index("scann"))

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rgunit_tf.config import CONTENT_TARGETS, FUSIONS
+from rgunit_tf.config import FUSIONS
 from rgunit_tf.errors import UserError
 from rgunit_tf.retrieval import Gallery
 from rgunit_tf.retrieval.contents import Contents
 from rgunit_tf.stages.guided import GuidedModel
-from rgunit_tf.stages.noise import StepNoise
+from tests.small_models import let_neighbours_in, step_noise
 
 GUIDANCE = (
     {},
@@ -21,50 +21,10 @@ GUIDANCE = (
 FURTHER = (pytest.param({}, marks=pytest.mark.soak), *GUIDANCE[1:])
 
 
-@pytest.fixture(scope="module")
-def make_guided(translation, retrieval, gallery):
-    def make(neighbors=2, optimizer=None, loss=None, **arguments):
-        tf.keras.utils.set_random_seed(2)
-        model = GuidedModel(translation, retrieval, gallery if neighbors else None, neighbors, **arguments)
-        model.compile(
-            {"steps": 300, "learning_rate": 2e-3, "learning_rate_warmup": 0, **(optimizer or {})},
-            {"mask_warmup": 0, "kl_warmup": 0, **(loss or {})},
-        )
-        return model
-
-    return make
-
-
-@pytest.fixture(scope="module")
-def guided(make_guided):
-    """An untrained guided model; tests leave its weights as they are."""
-    return make_guided()
-
-
 @pytest.fixture
 def styles(translation, make_batch):
     noise = np.random.default_rng(0).normal(size=(4, 10)).astype(np.float32)
     return translation.prior.sample(make_batch()["target"], noise)
-
-
-def let_neighbours_in(model):
-    """Moves what starts without the neighbours, so that they matter."""
-    if model.guidance["fusion"] == "attention":
-        model.fusion.projection.kernel.assign_add(tf.fill(model.fusion.projection.kernel.shape, 0.1))
-    else:
-        kernel = model.fusion.outer.kernel
-        kernel.assign_add(tf.concat([tf.zeros((1, 1, 16, 16)), tf.fill((1, 1, 16, 16), 0.1)], 2))
-
-
-def noise(step=0, batch=4):
-    return StepNoise(0, tf.constant(step, tf.int64), tf.constant(batch))
-
-
-def test_the_noise_is_what_the_translation_stage_ended_with(make_guided):
-    model = make_guided(loss={"noise": 0.5, "final_noise": 0.2})
-    for step in (0, 200):
-        model.step.assign(step)
-        assert float(model.noise_share()) == pytest.approx(0.2)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +44,7 @@ def test_starts_as_the_translation_model(make_guided, translation, make_batch, s
     theirs = translation.translate_with_style(batch["image"], styles)
     for left, right in zip(mine, theirs, strict=True):
         np.testing.assert_allclose(left, right, atol=1e-6)
-    passes, plain = model.forward(batch, noise()), translation.forward(batch, noise())
+    passes, plain = model.forward(batch, step_noise()), translation.forward(batch, step_noise())
     for name in ("reconstructed", "translated", "returned"):
         np.testing.assert_allclose(getattr(passes, name), getattr(plain, name), atol=1e-5, err_msg=name)
 
@@ -99,7 +59,7 @@ def test_may_start_as_a_mixture_with_what_is_retrieved(make_guided, make_batch, 
 
 def test_attention_starts_as_the_translation_model_to_the_bit(make_guided, translation, make_batch, styles):
     model, batch = make_guided(fusion="attention"), make_batch()
-    mine, theirs = (each.forward(batch, noise()) for each in (model, translation))
+    mine, theirs = (each.forward(batch, step_noise()) for each in (model, translation))
     for left, right in zip(tf.nest.flatten(mine), tf.nest.flatten(theirs), strict=True):
         np.testing.assert_array_equal(left, right)
 
@@ -136,106 +96,6 @@ def test_what_attention_looks_for_depends_on_content_and_style(make_guided, make
     assert not np.any(model.fusion(content, tf.zeros_like(neighbors), styles) - content)
 
 
-def test_eq_2_may_hold_to_the_fused_content(make_guided, make_batch):
-    passes, gradients, batch = {}, {}, make_batch()
-    for target in CONTENT_TARGETS:
-        model = make_guided(initial_share=0.25, content_target=target)
-        with tf.GradientTape() as tape:
-            passes[target] = model.forward(batch, noise())
-            held = tf.reduce_sum(passes[target].content)
-        gradients[target] = tape.gradient(held, model.trained_variables)
-        assert all(gradient is None for gradient in gradients[target]), "what is aimed at does not move towards it"
-    content = model.content_encoder(batch["image"])
-    np.testing.assert_allclose(passes["input"].content, content, atol=1e-5)
-    source = noise()
-    source.normal(10)
-    target_styles = model.prior.sample(batch["target"], source.normal(10))
-    fused = model.guide(content, target_styles, batch["id"], None)
-    np.testing.assert_allclose(passes["fused"].content, fused, atol=1e-4)
-    assert float(tf.reduce_max(tf.abs(fused - content))) > 0.1
-
-
-def test_its_weights_are_copies(make_guided, translation, make_batch):
-    model = make_guided(0)
-    before = translation.decoder.get_weights()
-    model.train_step(make_batch())
-    for left, right in zip(translation.decoder.get_weights(), before, strict=True):
-        np.testing.assert_array_equal(left, right)
-
-
-@pytest.mark.parametrize("guidance", GUIDANCE)
-def test_fit_trains_fusion_decoder_and_discriminator_alone(make_guided, retrieval, make_batch, guidance):
-    model = make_guided(**guidance)
-    parts = {**model.networks, "retrieval": retrieval.network}
-    before = {name: part.get_weights() for name, part in parts.items()}
-    gallery_before = model.gallery.embeddings.numpy()
-    dataset = tf.data.Dataset.from_tensors(make_batch()).repeat(3)
-    history = model.fit(dataset, epochs=1, verbose=0).history
-    assert np.isfinite([value for values in history.values() for value in values]).all()
-    frozen = {"content_encoder", "style_encoder", "retrieval"}
-    assert set(parts) == frozen | {"decoder", "discriminator", "fusion"}
-    for name, part in parts.items():
-        changed = [not np.array_equal(x, y) for x, y in zip(part.get_weights(), before[name], strict=True)]
-        assert not any(changed) if name in frozen else all(changed), (name, changed)
-    np.testing.assert_array_equal(model.gallery.embeddings, gallery_before)
-
-
-@pytest.mark.parametrize("guidance", FURTHER)
-def test_training_goes_on_where_it_stopped(make_guided, make_batch, tmp_path, guidance):
-    model, batch = make_guided(**guidance), make_batch()
-    model.train_step(batch)
-    path = tf.train.Checkpoint(**model.training_state).write(str(tmp_path / "state"))
-    again = make_guided(**guidance)
-    tf.train.Checkpoint(**again.training_state).read(path).assert_consumed()
-    for each in (model, again):
-        each.term_means.reset_state()
-    terms = [each.train_step(batch) for each in (model, again)]
-    assert all(np.array_equal(terms[0][name], terms[1][name]) for name in terms[0])
-    for left, right in zip(model.trained_variables, again.trained_variables, strict=True):
-        np.testing.assert_array_equal(left, right)
-
-
-@pytest.mark.parametrize("guidance", FURTHER)
-def test_a_traced_step_is_the_plain_one(make_guided, make_batch, guidance):
-    batch, changes = make_batch(), []
-    for traced in (False, True):
-        model = make_guided(**guidance)
-        before = np.concatenate([np.ravel(variable) for variable in model.trained_variables])
-        for _ in range(2):
-            (tf.function(model.train_step) if traced else model.train_step)(batch)
-        after = np.concatenate([np.ravel(variable) for variable in model.trained_variables])
-        changes.append(after - before)
-    # AdamW makes much of rounding.
-    assert np.linalg.norm(changes[0] - changes[1]) < 5e-2 * np.linalg.norm(changes[0])
-
-
-@pytest.mark.parametrize("guidance", GUIDANCE)
-def test_every_trained_kernel_has_a_gradient(make_guided, make_batch, guidance):
-    model = make_guided(**guidance)
-    let_neighbours_in(model)
-    batch = make_batch()
-    with tf.GradientTape() as tape:
-        loss = model.loss_terms(model.forward(batch, noise()), batch)["generator_loss"]
-    variables = model.trained_variables
-    assert {id(v) for v in variables} == {id(v) for v in [*model.fusion.weights, *model.decoder.weights]}
-    for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
-        if "kernel" in variable.name:
-            assert float(tf.norm(gradient)) > 1e-7, variable.name
-
-
-def test_one_batch_is_learnt_by_heart(make_guided, make_batch):
-    # Ec and Es are frozen, and untrained here: of their terms no fall is asked.
-    model = make_guided(loss={"adversarial": 0.0})
-    step = tf.function(model.train_step)
-    results = []
-    for _ in range(200):
-        model.term_means.reset_state()
-        results.append({name: float(value) for name, value in step(make_batch()).items()})
-    first, last = results[0], results[-1]
-    for name, factor in {"reconstruction": 0.6, "cycle": 0.6, "domain_d": 0.1}.items():
-        assert last[name] < factor * first[name], (name, first[name], last[name])
-
-
 def test_a_query_never_retrieves_itself(guided, translation, make_batch, styles):
     batch = make_batch()
     own = translation.style_encoder(batch["image"])[0]
@@ -248,26 +108,6 @@ def test_a_query_never_retrieves_itself(guided, translation, make_batch, styles)
         named = guided.neighbors_for(batch["image"], style, batch["id"]).numpy()
         assert named.shape == (4, 2)
         assert not (named == rows[:, None]).any()
-
-
-def test_no_step_of_training_retrieves_an_image_for_itself(make_guided, make_batch, monkeypatch):
-    model, asked = make_guided(), []
-    inner = model.neighbor_rows
-
-    def record(content, styles, ids, source=None):
-        rows = inner(content, styles, ids, source)
-        asked.append((ids.numpy().tolist(), rows.numpy()))
-        return rows
-
-    monkeypatch.setattr(model, "neighbor_rows", record)
-    for mode in ("retrieved", "random"):
-        model.mode = mode
-        model.forward(make_batch(), noise())
-    # Reconstruction and translation together, then the way back.
-    assert [len(ids) for ids, _ in asked] == [8, 4] * 2
-    for ids, rows in asked:
-        own = model.gallery.rows_of(ids).numpy()
-        assert (own >= 0).all() and not (rows == own[:, None]).any()
 
 
 def test_neighbours_are_the_nearest_of_the_gallery(guided, retrieval, make_batch, styles):
@@ -285,7 +125,7 @@ def test_random_neighbours_change_with_the_step_only(make_guided, make_batch, st
     content = model.content_encoder(batch["image"])
 
     def rows(step, styles=styles):
-        return model.neighbor_rows(content, styles, batch["id"], noise(step)).numpy()
+        return model.neighbor_rows(content, styles, batch["id"], step_noise(step)).numpy()
 
     np.testing.assert_array_equal(rows(0), rows(0))
     np.testing.assert_array_equal(rows(0), rows(0, styles + 1.0))
@@ -327,19 +167,6 @@ def test_contents_are_held_as_far_as_memory_allows(make_guided, guided, kibibyte
         found = lookup(tf.constant(rows))
         assert found.dtype == tf.float32
         np.testing.assert_allclose(found, expected, atol=tolerance, rtol=tolerance)
-
-
-def test_a_step_is_the_same_with_and_without_held_contents(make_guided, make_batch):
-    batch, states = make_batch(), []
-    for size in (0, 5 / 1024, 1):
-        model = make_guided(content_cache_mb=size)
-        model.train_step(batch)
-        states.append([variable.numpy() for variable in model.trained_variables])
-    for other in states[1:]:
-        for left, right in zip(states[0], other, strict=True):
-            # AdamW divides by the size of the gradient, which is rounding error alone for biases that do nothing.
-            assert np.mean(np.abs(left - right)) < 1e-4
-    np.testing.assert_allclose(states[1][0], states[2][0], atol=1e-4)
 
 
 def test_unlabelled_images_can_be_retrieved(translation, retrieval, make_batch, styles):

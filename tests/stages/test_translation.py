@@ -6,17 +6,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rgunit_tf.errors import UserError
 from rgunit_tf.models import convolutions
 from rgunit_tf.models.layers import InstanceNormalization
 from rgunit_tf.stages.noise import StepNoise
 from rgunit_tf.stages.translation import STEP_TERMS, TERMS, TranslationModel
+from tests.small_models import step_noise
 
 PENALTIES = {"gradient_penalty": 2.0, "domain_gradient_penalty": 0.5}
-
-
-def noise(step=0, batch=4):
-    return StepNoise(0, tf.constant(step, tf.int64), tf.constant(batch))
 
 
 def weights(networks):
@@ -45,7 +41,7 @@ def test_the_two_losses_are_weighted_sums_of_the_terms(make_translation, make_ba
     batch = make_batch()
     for step, share in ((0, 0.0), (5, 0.25), (20, 1.0), (100, 1.0)):
         model.step.assign(step)
-        terms = model.loss_terms(model.forward(batch, noise()), batch)
+        terms = model.loss_terms(model.forward(batch, step_noise()), batch)
         assert set(terms) == set(TERMS)
         terms = {name: float(value) for name, value in terms.items()}
         discriminator_loss = 2.0 * terms["adversarial_d"] + 3.0 * terms["domain_d"] + terms["gradient_penalty"]
@@ -58,8 +54,8 @@ def test_the_two_losses_are_weighted_sums_of_the_terms(make_translation, make_ba
 
 def test_passes_of_a_step_are_those_of_the_paper(translation, make_batch):
     batch = make_batch()
-    passes = translation.forward(batch, noise())
-    source = noise()
+    passes = translation.forward(batch, step_noise())
+    source = step_noise()
     mean, log_variance = translation.style_encoder(batch["image"])
     own = mean + tf.exp(0.5 * log_variance) * source.normal(10)
     target = translation.prior.sample(batch["target"], source.normal(10))
@@ -90,7 +86,7 @@ def test_gradients_are_those_of_the_plain_formulation(make_translation, make_bat
     variables = [*translation.trained_variables, *translation.discriminator.trainable_variables]
 
     def gradients():
-        terms = translation.batch_terms(batch, noise())
+        terms = translation.batch_terms(batch, step_noise())
         return tf.gradients(terms["generator_loss"] + terms["discriminator_loss"], variables)
 
     fast = tf.function(gradients, autograph=False)()
@@ -118,7 +114,7 @@ def test_mask_is_off_during_its_warm_up(make_translation, make_batch, step, stre
 def test_the_noise_on_what_the_discriminator_sees_fades(make_translation, make_batch, step, share):
     model = make_translation({"steps": 300}, loss={"noise": 0.5, "final_noise": 0.2})
     model.step.assign(step)
-    passes, source = model.forward(make_batch(), noise(step)), noise(step)
+    passes, source = model.forward(make_batch(), step_noise(step)), step_noise(step)
     for _ in range(2):
         source.normal(10)  # the styles
     seen = make_batch()["image"] + 0.5 * share * source.uniform(1, 1, 1) * source.normal(16, 16, 3)
@@ -168,7 +164,7 @@ def biases_before_normalization(model):
 def test_every_variable_has_a_gradient(translation, make_batch):
     batch = make_batch(8)
     with tf.GradientTape(persistent=True) as tape:
-        terms = translation.loss_terms(translation.forward(batch, noise(1, 8)), batch)
+        terms = translation.loss_terms(translation.forward(batch, step_noise(1, 8)), batch)
         # At step 0 the KL has no weight yet.
         generator_loss = terms["generator_loss"] + terms["kl"]
     sides = {
@@ -230,87 +226,6 @@ def test_after_fit_the_weights_are_the_averages(make_translation, make_batch, tm
     assert all(same(found[True][name], found[False][name]) == (name == "discriminator") for name in found[True])
 
 
-def test_config_makes_the_model_again(make_translation):
-    model = make_translation(residual_blocks=2)
-    model.step.assign(10)
-    again = TranslationModel.from_config(model.get_config())
-    assert again.schema == model.schema and again.architecture == model.architecture
-    assert float(again.mask_strength) == 1.0
-    assert [v.shape for v in again.trainable_variables] == [v.shape for v in model.trainable_variables]
-    assert TranslationModel.from_config(again.get_config()).get_config() == again.get_config()
-
-
-def test_translate_takes_names_or_label_vectors(translation, make_batch):
-    batch = make_batch()
-    images = tf.cast(tf.round((batch["image"] + 1.0) * 127.5), tf.uint8).numpy()
-    labels = np.stack([translation.schema.apply(v, ["Blond_Hair"]) for v in translation.predict_labels(batch["image"])])
-    named = translation.translate(images, ["Blond_Hair"], samples=2)
-    assert named.shape == (2, 4, 16, 16, 3) and named.dtype == np.uint8
-    assert (named[0] != named[1]).any()
-    np.testing.assert_array_equal(named, translation.translate(images, labels, samples=2))
-    np.testing.assert_array_equal(named[:1], translation.translate(images, labels, samples=1))
-    mean = translation.translate_with_style(batch["image"], translation.prior.mean(labels))
-    np.testing.assert_allclose(translation.translate(images, labels)[0], (mean[0] + 1.0) * 127.5, atol=0.51)
-    assert (named != translation.translate(images, ["Blond_Hair"], samples=2, seed=1)).any()
-    assert (named != translation.translate(images, ["Black_Hair"], samples=2)).any()
-
-
-@pytest.mark.parametrize(
-    ("images", "attributes", "message"),
-    [
-        (np.zeros((1, 16, 16, 3), np.float32), ["Young"], "expected uint8"),
-        (np.zeros((1, 8, 8, 3), np.uint8), ["Young"], r"expected uint8 \[B, 16, 16, 3\]"),
-        (np.zeros((16, 16, 3), np.uint8), ["Young"], "expected uint8"),
-        (np.zeros((1, 16, 16, 3), np.uint8), ["Yuong"], "did you mean Young"),
-        (np.zeros((1, 16, 16, 3), np.uint8), np.ones((1, 5)), "at most one"),
-        (np.zeros((1, 16, 16, 3), np.uint8), np.ones((1, 4)), "expected"),
-        (np.zeros((2, 16, 16, 3), np.uint8), np.zeros((3, 5)), "3 rows for 2 images"),
-    ],
-)
-def test_translate_refuses_what_it_cannot_use(translation, images, attributes, message):
-    with pytest.raises(UserError, match=message):
-        translation.translate(images, attributes)
-
-
-def test_predicted_labels_hold_one_of_a_group(translation):
-    class Styles:
-        def __init__(self, scores):
-            self.scores = tf.repeat(tf.constant(scores), 2, -1)
-
-        def __call__(self, images):
-            return self.scores, tf.zeros_like(self.scores)
-
-    encoder = translation.style_encoder
-    try:
-        object.__setattr__(
-            translation, "style_encoder", Styles([[0.5, 0.9, -1.0, 0.1, -0.1], [-1.0, -0.2, -0.5, -1, 1]])
-        )
-        labels = translation.predict_labels(tf.zeros((2, 16, 16, 3)))
-    finally:
-        object.__setattr__(translation, "style_encoder", encoder)
-    np.testing.assert_array_equal(labels, [[0, 1, 0, 1, 0], [0, 0, 0, 0, 1]])
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"image_size": 18}, "image_size=18 must be a multiple of 4"),
-        ({"widht": 4}, "did you mean model.width"),
-        ({"width": 0}, "must be at least 1"),
-    ],
-)
-def test_settings_that_cannot_be(schema, arguments, message):
-    with pytest.raises(UserError, match=message):
-        TranslationModel(schema, **{"image_size": 16, **arguments})
-
-
-def test_compile_refuses_unknown_settings(make_translation):
-    with pytest.raises(UserError, match=r"translation\.step: no such setting"):
-        make_translation(optimizer={"step": 3})
-    with pytest.raises(UserError, match=r"loss\.cicle: no such setting; did you mean loss\.cycle"):
-        make_translation(loss={"cicle": 3.0})
-
-
 def test_categories_use_softmax(make_batch):
     from rgunit_tf.domains import AttributeSchema
 
@@ -323,7 +238,7 @@ def test_categories_use_softmax(make_batch):
         discriminator_layers=2,
     )
     batch = {**make_batch(2), "label": tf.eye(2), "target": tf.reverse(tf.eye(2), [1])}
-    passes = model.forward(batch, noise(0, 2))
+    passes = model.forward(batch, step_noise(0, 2))
     expected = np.mean(
         [
             tf.nn.softmax_cross_entropy_with_logits(batch["label"], verdict.domain).numpy().mean()
