@@ -264,6 +264,9 @@ SETTINGS: dict[str, dict[str, Setting]] = {
             "what the networks compute in; weights, losses, norms and optimisers are float32 always",
             choices=("float32", "mixed_bfloat16", "mixed_float16"),
         ),
+        "tensor_float_32": Setting(
+            True, "whether GPUs may round the factors of float32 products to TF32's 10 bits, which is much faster"
+        ),
         "jit_compile": Setting(
             "auto",
             "whether XLA compiles the training steps: auto does so on one GPU, for what it has kernels",

@@ -26,7 +26,7 @@ BASE = {
 """Modules at the top that everybody may import."""
 
 MAY_IMPORT = {
-    "": BASE | {"data", "evaluation", "inference", "losses", "models", "retrieval", "serving", "stages"},
+    "": BASE | {"bundled", "data", "evaluation", "inference", "losses", "models", "retrieval", "serving", "stages"},
     "faces": BASE,
     "data": BASE | {"faces"},
     "models": BASE | {"pretrained"},
@@ -38,14 +38,15 @@ MAY_IMPORT = {
     "stages": BASE | {"losses", "models", "retrieval", "serving"},
     "runs": BASE | {"", "data", "distribution", "models", "retrieval", "serving", "stages"},
     "evaluation": BASE | {"", "data", "pretrained", "retrieval", "runs", "stages"},
-    "inference": BASE | {"data", "faces", "models", "retrieval", "runs"},
+    "inference": BASE | {"bundled", "data", "faces", "models", "retrieval", "runs"},
+    "bundled": BASE | {"evaluation", "retrieval", "runs"},
     "pipelines": BASE | {"data", "retrieval", "runs"},
     "demo": BASE | {"data", "inference", "runs"},
     "experiments": BASE | {"data", "evaluation", "retrieval", "runs", "stages"},
     "benchmarks": BASE
     | {"data", "distribution", "evaluation", "inference", "losses", "models", "retrieval", "runs", "serving", "stages"},
     "cli": BASE
-    | {"benchmarks", "data", "demo", "evaluation", "experiments", "faces", "inference", "pipelines", "runs"},
+    | {"benchmarks", "bundled", "data", "demo", "evaluation", "experiments", "faces", "inference", "pipelines", "runs"},
 }
 """What each package may import, by their names below `rgunit_tf`; "" is `rgunit_tf` itself (its version)."""
 

@@ -91,6 +91,7 @@ class Recorder:
             "matmul_peak_gflop_per_s": round(peak, 1),
             "threads": tf.config.threading.get_intra_op_parallelism_threads() or "all",
             "devices": [device.name for device in tf.config.list_logical_devices()],
+            "tensor_float_32": tf.config.experimental.tensor_float_32_execution_enabled(),
             "versions": {"python": platform.python_version(), **_versions()},
         }
 

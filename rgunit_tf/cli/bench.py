@@ -1,4 +1,4 @@
-"""Measures how fast it is here: bin/bench train_step|penalty_step|guided_step|retrieval|input|serving|startup.
+"""Measures how fast it is here: bin/bench train_step|penalty_step|guided_step|steps|retrieval|input|serving|startup.
 
 Prints one JSON object a line: name, value, unit, settings, the machine's matrix product peak in the same run, versions.
 Warm-up and repeats are inside; values are medians. Run it alone: what else the machine does is measured with it.
@@ -18,7 +18,7 @@ from rgunit_tf.cli.flags import Flags
 from rgunit_tf.errors import UserError
 
 FLAGS = Flags()
-WHAT = ("train_step", "penalty_step", "guided_step", "retrieval", "input", "serving", "startup")
+WHAT = ("train_step", "penalty_step", "guided_step", "steps", "retrieval", "input", "serving", "startup")
 
 _IMAGE_SIZE = flags.DEFINE_integer(
     "image_size", 128, "side of the images, pixels", lower_bound=8, flag_values=FLAGS.values
@@ -52,6 +52,9 @@ _PRECISION = flags.DEFINE_enum(
 )
 _JIT_COMPILE = flags.DEFINE_bool(
     "jit_compile", False, "compile train_step, penalty_step or guided_step with XLA", flag_values=FLAGS.values
+)
+_SECONDS = flags.DEFINE_float(
+    "seconds", 480.0, "steps: all rows together; none is begun later", lower_bound=1.0, flag_values=FLAGS.values
 )
 _WORKDIR = FLAGS.workdir(required=False)
 _PROFILE = flags.DEFINE_string(
@@ -89,6 +92,12 @@ def _records(what: str) -> Iterator[dict[str, Any]]:
         if what == "penalty_step":
             return train_step.penalty_step(size)
         return train_step.guided_step(size, _NEIGHBORS.value, _GALLERY_SIZE.value or 1000)
+    if what == "steps":
+        from rgunit_tf.benchmarks import steps
+
+        sizes = {"image_size": _IMAGE_SIZE.value, "width": _WIDTH.value, "repeats": repeats}
+        sizes |= {"neighbors": _NEIGHBORS.value, "gallery_size": _GALLERY_SIZE.value or 1000}
+        return steps.steps([f"--{name}={value}" for name, value in sizes.items()], batch_size, _SECONDS.value)
     if what == "retrieval":
         from rgunit_tf.benchmarks import search
 
@@ -127,7 +136,7 @@ def _batch_size(what: str) -> int:
     """The one asked for, or what suits the benchmark."""
     if _BATCH_SIZE.present:
         return _BATCH_SIZE.value
-    return {"retrieval": 64, "input": 16}.get(what, 1)
+    return {"retrieval": 64, "input": 16, "steps": 16}.get(what, 1)
 
 
 def _repeats(what: str) -> int:

@@ -1,7 +1,10 @@
 """A web page to try a model: choose a picture and attributes, see the translation and what guided it.
 
+    demo
     demo --model=runs/cat_dog
     demo --model=runs/avatars/guided/export --examples=photos --port=0 --open_browser
+
+Without --model it takes the cartoon faces that come with the package.
 
 It begins with a picture in which each attribute is changed on its own, and shows the one that was chosen before and
 after. Of a picture of your own another square than the centre can be taken; one that is unlike those of the training is
@@ -25,7 +28,7 @@ from rgunit_tf.cli.flags import Flags
 from rgunit_tf.errors import UserError
 
 FLAGS = Flags()
-_MODEL = FLAGS.model()
+_MODEL = FLAGS.model(required=False)
 _PORT = flags.DEFINE_integer(
     "port", 8000, "where the page is; 0: a free one", lower_bound=0, upper_bound=65535, flag_values=FLAGS.values
 )
@@ -45,12 +48,13 @@ _ALIGN_FACES = FLAGS.align_faces()
 def main(argv: list[str]) -> int:
     """Loads the model, says where the page is and serves it until it is interrupted; returns the exit code."""
     del argv
+    from rgunit_tf import bundled
     from rgunit_tf.faces import alignment
     from rgunit_tf.inference.description import describe
 
     if _ALIGN_FACES.value:
         alignment.check()
-    description = describe(_MODEL.value, "translate")
+    description = describe(_MODEL.value or bundled.path(), "translate")
     if not description.translates:
         raise UserError(f"--model={_MODEL.value} is an export of the retrieval stage; give another stage's")
     try:

@@ -1,9 +1,14 @@
-"""Writes the SavedModels of a run's finished stages, for TensorFlow Serving, or the same as ONNX or TFLite.
+"""Writes a run's finished stages as SavedModels, for TensorFlow Serving, as ONNX or TFLite, or the run as a small copy.
 
 Each goes to <workdir>/<stage>/export/<version>/, the version being the next free number, and its folder is printed. The
 index `exact` runs on any server; `scann` is faster on large galleries and needs a server with ScaNN's ops.
 <workdir>/serving/ gets what a server is started with: models.config and batching.config. Other formats go to
 <workdir>/<stage>/onnx/<version>/ or tflite/<version>/.
+
+    export --workdir=runs/avatars --format=compact --images=100
+
+copies a finished run to <workdir>/compact/, in half precision and with so many images of its gallery: a few MB that
+every --model takes.
 
     export --workdir=runs/avatars --stage=retrieval --gallery=shards
 
@@ -44,9 +49,12 @@ _GALLERY_DTYPE = flags.DEFINE_enum(
 _FORMAT = flags.DEFINE_enum(
     "format",
     "savedmodel",
-    ["savedmodel", "onnx", "tflite"],
+    ["savedmodel", "onnx", "tflite", "compact"],
     "what is written; onnx needs the extra `onnx`",
     flag_values=FLAGS.values,
+)
+_IMAGES = flags.DEFINE_integer(
+    "images", 120, "with --format=compact: images of the gallery", lower_bound=1, flag_values=FLAGS.values
 )
 _GALLERY = FLAGS.gallery("with --stage=retrieval: galleries, or a folder of shards; an export for each")
 _MODELS_ROOT = flags.DEFINE_string(
@@ -63,6 +71,8 @@ def main(argv: list[str]) -> None:
     from rgunit_tf.runs.workdir import Workdir
 
     workdir = Workdir(_WORKDIR.value)
+    if _FORMAT.value == "compact":
+        return _export_compact(workdir)
     if _GALLERY.value:
         return _export_shards(workdir)
     stages = workdir.finished_stages() if _STAGE.value == "all" else [_STAGE.value]
@@ -76,6 +86,15 @@ def main(argv: list[str]) -> None:
         for stage in stages:
             print(export_stage(workdir, stage, _INDEX.value, **options), flush=True)
         model_card.write(workdir)
+
+
+def _export_compact(workdir: Workdir) -> None:
+    if _STAGE.value != "all" or _GALLERY.value:
+        raise UserError("--format=compact copies a whole run; leave --stage and --gallery out")
+    from rgunit_tf.bundled import compact
+
+    with workdir.writing():
+        print(compact.write(workdir, workdir.path / "compact", _IMAGES.value))
 
 
 def _export_shards(workdir: Workdir) -> None:

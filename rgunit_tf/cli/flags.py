@@ -45,6 +45,11 @@ class _Plain(std_logging.Formatter):
         return level + super().format(record)
 
 
+def _is_worth_showing(record: std_logging.LogRecord) -> bool:
+    """All that the package says is; of TensorFlow's own lines those that warn."""
+    return record.levelno > std_logging.INFO or "/tensorflow/python/" not in record.pathname.replace("\\", "/")
+
+
 class Flags:
     """The flags of one command, which no other command sees.
 
@@ -117,6 +122,7 @@ class Flags:
         flags.FLAGS.mark_as_parsed()
         logging.use_absl_handler()
         logging.get_absl_handler().setFormatter(_Plain())
+        logging.get_absl_logger().addFilter(_is_worth_showing)
         if not self.values["verbosity"].present:
             logging.set_verbosity(logging.INFO)
 
@@ -144,9 +150,9 @@ class Flags:
         """`--workdir=<folder>`: everything a training writes."""
         return self._text("workdir", "folder of the run: checkpoints, samples, logs, exports", required)
 
-    def model(self) -> flags.FlagHolder[str]:
-        """`--model=<folder>`, required: a trained model, in any shape that `inference.load` takes."""
-        return self._text("model", "a run's folder, one of its stages, or an export (SavedModel)", required=True)
+    def model(self, required: bool = True) -> flags.FlagHolder[str]:
+        """`--model=<folder>`: a trained model, in any shape that `inference.load` takes."""
+        return self._text("model", "a run's folder, one of its stages, or an export (SavedModel)", required)
 
     def records(self) -> flags.FlagHolder[str]:
         """`--records=<folder>`, required: what `bin/prepare` wrote."""

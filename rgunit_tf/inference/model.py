@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rgunit_tf import bundled
 from rgunit_tf.errors import UserError
 from rgunit_tf.inference.attributes import check_changes, target_labels
 from rgunit_tf.inference.description import Description, describe
@@ -254,16 +255,16 @@ class Model:
         return np.stack([self.prior.sample(labels, draw).numpy() for draw in noise])
 
 
-def load(model: str | os.PathLike | Description, purpose: str | None = None) -> Model:
+def load(model: str | os.PathLike | Description | None = None, purpose: str | None = None) -> Model:
     """Loads a model.
 
     Args:
-      model: a path as for `describe`, or a description.
+      model: a path as for `describe`, or a description; None: the model that comes with the package.
       purpose: see `describe`.
 
     Raises:
       UserError: there is none, or its files are damaged.
     """
-    description = model if isinstance(model, Description) else describe(model, purpose)
+    description = model if isinstance(model, Description) else describe(model or bundled.path(), purpose)
     networks = RunNetworks if description.kind == "workdir" else ExportNetworks
     return Model(description, networks(description))

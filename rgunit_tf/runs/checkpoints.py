@@ -106,3 +106,19 @@ class CheckpointFolder:
 def first_line(error: Exception) -> str:
     """First line of the message of an error, or the name of its type."""
     return str(error).partition("\n")[0] or type(error).__name__
+
+
+def recast(source: str | os.PathLike, target: str | os.PathLike, dtype: str, without: str = "") -> None:
+    """Writes a checkpoint again with the tensors of floats, float16 or float32, in one of these.
+
+    Args:
+      source: prefix of the checkpoint.
+      target: prefix of the other.
+      dtype: `float16` or `float32`.
+      without: name of a part that is left out.
+    """
+    reader = tf.train.load_checkpoint(str(source))
+    names = sorted(name for name in reader.get_variable_to_dtype_map() if not without or name.split("/")[0] != without)
+    tensors = [tf.convert_to_tensor(reader.get_tensor(name)) for name in names]
+    tensors = [tf.cast(tensor, dtype) if tensor.dtype.is_floating else tensor for tensor in tensors]
+    tf.raw_ops.SaveV2(prefix=str(target), tensor_names=names, shape_and_slices=[""] * len(names), tensors=tensors)

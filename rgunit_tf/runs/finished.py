@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import tempfile
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from rgunit_tf.retrieval.gallery import Gallery
 from rgunit_tf.retrieval.likeness import Likeness
 from rgunit_tf.retrieval.sharded import ShardedGallery, shard_folders
 from rgunit_tf.runs import contents
-from rgunit_tf.runs.checkpoints import UNREADABLE, first_line
+from rgunit_tf.runs.checkpoints import UNREADABLE, first_line, recast
 from rgunit_tf.runs.workdir import Workdir
 from rgunit_tf.stages.guided import GuidedModel
 from rgunit_tf.stages.retrieval import RetrievalModel
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 """Version of the folder's layout; a reader refuses a newer one."""
+
+COMPACT = "compact"
+"""In the `stage.json` of a run's small copy, whose weights are float16."""
 
 Stage = TranslationModel | RetrievalModel
 
@@ -60,7 +64,9 @@ def load(workdir: Workdir, name: str, inference: bool = False) -> Stage:
       UserError: the stage is not finished, or its files are damaged.
     """
     directory = workdir.stage(name) / "final"
-    description = _describe(directory, name)
+    description = describe(directory, name)
+    if COMPACT in description and not inference:
+        raise UserError(f"{workdir.path} is a small copy of a run, to be used and not trained on; name the run itself")
     try:
         if name == "translation":
             model = TranslationModel.from_config({**description["model"], "inference": inference})
@@ -69,14 +75,22 @@ def load(workdir: Workdir, name: str, inference: bool = False) -> Stage:
         else:
             gallery = load_gallery(workdir, mapped=inference) if description["model"]["neighbors"] else None
             model = guided(workdir, gallery, inference, **description["model"])
-        status = tf.train.Checkpoint(**model.networks).read(str(directory / "weights"))
+        _restore(model, directory / "weights", inference, COMPACT in description)
+    except UNREADABLE as error:
+        raise UserError(f"{directory} is damaged ({first_line(error)}); delete it and run bin/train again") from error
+    return model
+
+
+def _restore(model: Stage, weights: pathlib.Path, inference: bool, compact: bool) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        if compact:
+            weights, stored = pathlib.Path(folder) / "weights", weights
+            recast(stored, weights, "float32")
+        status = tf.train.Checkpoint(**model.networks).read(str(weights))
         if inference:
             status.expect_partial().assert_existing_objects_matched()
         else:
             status.assert_consumed()
-    except UNREADABLE as error:
-        raise UserError(f"{directory} is damaged ({first_line(error)}); delete it and run bin/train again") from error
-    return model
 
 
 def guided(workdir: Workdir, gallery: Gallery | None, inference: bool = False, **settings: Any) -> GuidedModel:
@@ -130,7 +144,7 @@ def retrieval_key(workdir: Workdir) -> list[str]:
       UserError: a stage is not finished.
     """
     for name in ("translation", "retrieval"):
-        _describe(workdir.stage(name) / "final", name)
+        describe(workdir.stage(name) / "final", name)
     return [fingerprint(workdir, name) for name in ("translation", "retrieval")]
 
 
@@ -203,7 +217,16 @@ def fingerprint(workdir: Workdir, name: str) -> str:
     return atomic.checksum(workdir.stage(name) / "final" / "weights.index")
 
 
-def _describe(directory: pathlib.Path, name: str) -> dict[str, Any]:
+def describe(directory: pathlib.Path, name: str) -> dict[str, Any]:
+    """What the folder of a finished stage says of it, its `stage.json`.
+
+    Args:
+      directory: `<stage>/final` of a run.
+      name: of the stage.
+
+    Raises:
+      UserError: there is none, it is damaged, or of another format.
+    """
     file = directory / "stage.json"
     try:
         description = json.loads(file.read_text(encoding="utf-8"))

@@ -36,6 +36,7 @@ def configure(config: ml_collections.ConfigDict) -> None:
     if config.train.deterministic:
         tf.keras.utils.set_random_seed(config.train.seed)
         tf.config.experimental.enable_op_determinism()
+    tf.config.experimental.enable_tensor_float_32_execution(config.train.tensor_float_32)
     if config.data.image_size <= _SMALL and (os.cpu_count() or 1) <= _FEW_CORES and not os.environ.get(_THREADS):
         # Operations on so little take less time than sharing them out: cores do better with one operation each.
         tf.config.threading.set_intra_op_parallelism_threads(1)

@@ -72,6 +72,18 @@ def test_guided_step(bench):
 
 
 @pytest.mark.soak
+def test_steps(bench):
+    size = ("--image_size=16", "--width=4", "--batch_size=2", "--gallery_size=30", "--repeats=2", "--seconds=1800")
+    result = bench("steps", *size)
+    assert result.returncode == 0, result.stderr[-3000:]
+    found = list(map(json.loads, result.stdout.splitlines()))
+    assert [record for record in found if record["value"] is None] == []
+    measured = [record["settings"] for record in found if record["name"] == "train_step_s_per_image"]
+    assert len(measured) == 8
+    assert {settings["batch_size"] for settings in measured} == {2, 8}
+
+
+@pytest.mark.soak
 def test_input(bench, tmp_path):
     options = ("--image_size=16", "--batch_size=4", "--repeats=2", f"--profile={tmp_path}")
     found = records(bench("input", *options))

@@ -1,7 +1,10 @@
+import logging as std_logging
+import pathlib
 import subprocess
 import sys
 
 import pytest
+from absl import logging
 
 from rgunit_tf.cli import flags
 
@@ -37,6 +40,16 @@ def test_what_several_commands_have():
     assert command.output("the results").name == "output" and command.config().name == "config"
     assert [flag.name for flag in command.own()] == ["config", "output", "print_config", "stage", "workdir"]
     assert [flag.help for flag in command.own() if flag.name == "output"] == ["the results"]
+
+
+def test_the_log_shows_of_tensorflows_lines_those_that_warn(caplog):
+    flags.Flags()._start_log()
+    logger = logging.get_absl_logger()
+    for place in ("/lib/tensorflow/python/checkpoint/functional_saver.py", "/lib/rgunit_tf/runs/fitting.py"):
+        for level in (std_logging.INFO, std_logging.WARNING):
+            line = f"{pathlib.Path(place).stem} {level}"
+            logger.handle(logger.makeRecord("absl", level, place, 1, line, (), None))
+    assert caplog.messages == ["functional_saver 30", "fitting 20", "fitting 30"]
 
 
 def test_all_commands_can_be_imported_into_one_process(root):

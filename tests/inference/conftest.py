@@ -138,3 +138,46 @@ def photos(tmp_path) -> pathlib.Path:
     (folder / "loop").symlink_to(folder)
     (folder / "notes.txt").write_text("no picture")
     return folder
+
+
+@pytest.fixture(scope="module")
+def stages(schema):
+    """Translation, retrieval and guided stage and the gallery, with weights as they are drawn."""
+    import tensorflow as tf
+
+    from rgunit_tf import Gallery, GuidedModel, RetrievalModel, TranslationModel
+
+    tf.keras.utils.set_random_seed(3)
+    architecture = {"width": 4, "residual_blocks": 1, "discriminator_layers": 2, "discriminator_width": 4}
+    translation = TranslationModel(schema, SIZE, fixed_mask_strength=0.5, **architecture, style_dim=2, mlp_width=8)
+    retrieval = RetrievalModel(translation, embedding_dim=20, hidden=24, content_channels=8)
+    images = np.random.default_rng(0).integers(0, 256, (12, SIZE, SIZE, 3), np.uint8)
+    gallery = Gallery.build(retrieval, [{"image": images, "id": [f"person {row}" for row in range(12)]}])
+    guided = GuidedModel(translation, retrieval, gallery, 2)
+    for variable in guided.fusion.trainable_variables:
+        variable.assign_add(tf.random.stateless_normal(variable.shape, [1, 2], stddev=0.1))
+    return translation, retrieval, guided, gallery
+
+
+@pytest.fixture(scope="module")
+def workdir(stages, tmp_path_factory):
+    """The run that these stages could be of."""
+    import tensorflow as tf
+
+    from rgunit_tf import config as settings
+    from rgunit_tf.runs.workdir import Workdir
+
+    workdir = Workdir(tmp_path_factory.mktemp("run"))
+    workdir.claim(settings.default_config())
+    for model in stages[:3]:
+        final = workdir.stage(model.name) / "final"
+        final.mkdir(parents=True)
+        tf.train.Checkpoint(**model.networks).write(str(final / "weights"))
+        (final / "stage.json").write_text(json.dumps({"format": 1, "stage": model.name, "model": model.get_config()}))
+    stages[3].save(workdir.stage("retrieval") / "gallery")
+    return workdir
+
+
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(1).integers(0, 256, (3, SIZE, SIZE, 3), np.uint8)

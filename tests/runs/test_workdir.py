@@ -96,6 +96,18 @@ def test_a_setting_that_was_added_later_had_its_default(workdir):
         workdir.claim(config)
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_run_of_before_xla_was_chosen_by_the_machine_goes_on(workdir, compiled):
+    path = workdir.path / "config.json"
+    content = json.loads(path.read_text())
+    content["config"]["train"]["jit_compile"] = compiled
+    path.write_text(json.dumps(content))
+    assert workdir.config.train.jit_compile == str(compiled)
+    settings.validate(workdir.config)
+    workdir.claim(settings.default_config(), DATA)
+    assert workdir.config.train.jit_compile == "auto"
+
+
 def test_changed_data_are_refused(workdir):
     data, others = DATA, "bbb"
     workdir.claim_data(data)
