@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from rgunit_tf.models.convolutions import Convolution, HalvingConvolution
+from rgunit_tf.models.layers import leaky_relu
 
 
 class Verdict(NamedTuple):
@@ -50,7 +51,7 @@ class ScaleDiscriminator(tf.keras.Model):
         """Images float [B, H, W, 3] in [-1, 1] -> Verdict."""
         x = images
         for layer in self.body:
-            x = tf.nn.leaky_relu(layer(x), 0.2)
+            x = leaky_relu(layer(x))
         values = tf.reshape(self.values(x), (-1, 2 * self.num_attributes)) if self.says_values else None
         return Verdict(self.realness(x), tf.reshape(self.domain(x), (-1, self.num_attributes)), values)
 

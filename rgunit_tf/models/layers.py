@@ -1,4 +1,4 @@
-"""Normalisation with a lean gradient, and the residual blocks that use it."""
+"""Normalisation and leaky ReLU with lean gradients, and the residual blocks that use the former."""
 
 from __future__ import annotations
 
@@ -10,6 +10,20 @@ from rgunit_tf.models.convolutions import Convolution
 
 EPSILON = 1e-5
 """Added to variances before the square root, as in the instance normalisation of MUNIT and GMM-UNIT."""
+
+SLOPE = 0.2
+"""Of D's leaky ReLUs below 0."""
+
+
+@tf.custom_gradient
+def leaky_relu(x: tf.Tensor) -> tuple[tf.Tensor, Any]:
+    """`max(x, 0.2 x)`, of float and any shape.
+
+    Its gradient looks at the result, whose signs are those of `x`. TensorFlow's own looks at `x`, which then has to be
+    kept: it is not fused with the convolution before it, at which TensorFlow 2.20's optimiser of graphs fails.
+    """
+    y = tf.nn.leaky_relu(x, SLOPE)
+    return y, lambda gradient: tf.raw_ops.LeakyReluGrad(gradients=gradient, features=y, alpha=SLOPE)
 
 
 def standardize(x: tf.Tensor, axes: tuple[int, ...]) -> tf.Tensor:

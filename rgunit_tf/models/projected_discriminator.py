@@ -14,6 +14,7 @@ import tensorflow as tf
 from rgunit_tf.models.convolutions import Convolution
 from rgunit_tf.models.discriminator import Verdict
 from rgunit_tf.models.frozen_features import CHANNELS, FrozenFeatures
+from rgunit_tf.models.layers import leaky_relu
 
 _WIDE = 8
 
@@ -49,7 +50,7 @@ class FeatureHead(tf.keras.Model):
 
     def call(self, features: tf.Tensor) -> Verdict:
         """Features float [B, h, h, C] -> Verdict; its domain logits are the differences of the two of each value."""
-        x = tf.nn.leaky_relu(self.body(features), 0.2)
+        x = leaky_relu(self.body(features))
         values = self.values(x)
         if self.aligned:
             values = _GAIN * tf.reshape(values, (-1, 2 * self.num_attributes))

@@ -32,6 +32,25 @@ def test_standardize_equals_moments_and_their_derivative(axes):
     assert float(tf.norm(gradient)) > 0.1
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_leaky_relu_and_both_its_derivatives_are_tensorflows(dtype):
+    x = tf.cast(tf.constant([[-3.0, -1e-3, 0.0, 1e-3, 2.0]]), dtype)
+
+    def values(function):
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                y = tf.reduce_sum(function(x * x * x - x))
+            first = inner.gradient(y, x)
+        return y, first, outer.gradient(first, x)
+
+    plain = values(lambda x: tf.nn.leaky_relu(x, 0.2))
+    for mine in (values(layers.leaky_relu), tf.function(lambda: values(layers.leaky_relu), autograph=False)()):
+        for ours, theirs in zip(mine, plain, strict=True):
+            np.testing.assert_allclose(tf.cast(ours, tf.float32), tf.cast(theirs, tf.float32), rtol=1e-6)
+
+
 def test_instance_normalization_is_that_of_tensorflow_addons():
     from tests.references import addons
 
