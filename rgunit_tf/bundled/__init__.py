@@ -22,5 +22,7 @@ def path() -> pathlib.Path:
       UserError: this installation has none.
     """
     if not (FOLDER / "config.json").is_file():
-        raise UserError("no model comes with this installation; train one (bin/train --stage=guided) and name it")
+        raise UserError(
+            "no model comes with this installation; train one (bin/train --stage=guided) and give its --model"
+        )
     return FOLDER

@@ -10,6 +10,7 @@ import urllib.request
 
 import pytest
 
+from rgunit_tf import bundled
 from rgunit_tf.cli import demo
 
 STAND_IN = pathlib.Path(__file__).with_name("inference_command.py")
@@ -69,7 +70,16 @@ def test_mistakes_are_one_line_before_anything_is_loaded(call, export_folder):
             code, out, err = call(demo, *arguments)
             assert (code, out) == (2, "") and err.count("\n") == 1 and message in err, err
     assert not call.loaded
-    assert call(demo)[2] == "demo: --model is missing; give --model=...\n"
+
+
+def test_without_a_model_it_takes_the_one_that_comes_along(call, export_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(bundled, "FOLDER", tmp_path)
+    code, _, err = call(demo)
+    assert code == 2 and err.startswith("demo: no model comes with this installation") and err.count("\n") == 1
+    (tmp_path / "config.json").touch()
+    code, _, err = call(demo)
+    # Found, and no model.
+    assert code == 2 and str(tmp_path) in err
 
 
 def test_an_export_that_cannot_translate(call, stand_in, schema, tmp_path):
