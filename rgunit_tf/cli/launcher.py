@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pathlib
 import signal
@@ -19,6 +20,10 @@ from rgunit_tf.typed import as_typed
 
 Main = Callable[[list[str]], int | None]
 
+_GARBAGE = (50_000, 20, 20)
+"""When Python looks for garbage: to import TensorFlow makes 300,000 objects that stay, and Python would look through
+them again and again."""
+
 
 class Interrupted(KeyboardInterrupt):
     """SIGINT or SIGTERM: unwinds the command so that nothing is left half-written."""
@@ -33,6 +38,7 @@ _received: list[int] = []
 
 def run(main: Main, flags: Flags, positional: bool = False) -> None:
     """Runs `main` with the arguments of the process and exits; see `call`."""
+    gc.set_threshold(*_GARBAGE)
     # Names of files go out as the bytes that they are, UTF-8 or not.
     sys.stdout.reconfigure(errors="surrogateescape")
     code = call(main, flags, sys.argv, positional)
@@ -44,6 +50,8 @@ def run(main: Main, flags: Flags, positional: bool = False) -> None:
     # All is done but for Python's own end, in which a signal would make a failure of it.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    # At its end Python looks for garbage too, several times, which with TensorFlow's objects is more than a second.
+    gc.freeze()
     sys.exit(code)
 
 

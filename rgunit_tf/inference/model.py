@@ -13,7 +13,7 @@ from rgunit_tf import bundled
 from rgunit_tf.errors import UserError
 from rgunit_tf.inference.attributes import check_changes, target_labels
 from rgunit_tf.inference.description import Description, describe
-from rgunit_tf.inference.networks import ExportNetworks, Networks, RunNetworks
+from rgunit_tf.inference.networks import Networks
 from rgunit_tf.models.style_prior import StylePrior
 from rgunit_tf.retrieval.likeness import Likeness, cells
 
@@ -266,5 +266,9 @@ def load(model: str | os.PathLike | Description | None = None, purpose: str | No
       UserError: there is none, or its files are damaged.
     """
     description = model if isinstance(model, Description) else describe(model or bundled.path(), purpose)
-    networks = RunNetworks if description.kind == "workdir" else ExportNetworks
-    return Model(description, networks(description))
+    # An export needs nothing of what a stage is made of.
+    if description.kind == "workdir":
+        from rgunit_tf.inference.run_networks import RunNetworks as Loaded
+    else:
+        from rgunit_tf.inference.export_networks import ExportNetworks as Loaded
+    return Model(description, Loaded(description))
