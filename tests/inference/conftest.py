@@ -141,7 +141,7 @@ def photos(tmp_path) -> pathlib.Path:
 
 
 @pytest.fixture(scope="module")
-def stages(schema):
+def tiny_stages(schema):
     """Translation, retrieval and guided stage and the gallery, with weights as they are drawn."""
     import tensorflow as tf
 
@@ -160,7 +160,7 @@ def stages(schema):
 
 
 @pytest.fixture(scope="module")
-def workdir(stages, tmp_path_factory):
+def workdir(tiny_stages, tmp_path_factory):
     """The run that these stages could be of."""
     import tensorflow as tf
 
@@ -169,15 +169,10 @@ def workdir(stages, tmp_path_factory):
 
     workdir = Workdir(tmp_path_factory.mktemp("run"))
     workdir.claim(settings.default_config())
-    for model in stages[:3]:
+    for model in tiny_stages[:3]:
         final = workdir.stage(model.name) / "final"
         final.mkdir(parents=True)
         tf.train.Checkpoint(**model.networks).write(str(final / "weights"))
         (final / "stage.json").write_text(json.dumps({"format": 1, "stage": model.name, "model": model.get_config()}))
-    stages[3].save(workdir.stage("retrieval") / "gallery")
+    tiny_stages[3].save(workdir.stage("retrieval") / "gallery")
     return workdir
-
-
-@pytest.fixture(scope="module")
-def images():
-    return np.random.default_rng(1).integers(0, 256, (3, SIZE, SIZE, 3), np.uint8)

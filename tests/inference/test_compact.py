@@ -12,6 +12,11 @@ from rgunit_tf.runs.workdir import Workdir
 
 
 @pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(1).integers(0, 256, (3, 16, 16, 3), np.uint8)
+
+
+@pytest.fixture(scope="module")
 def copy(workdir, tmp_path_factory):
     return compact.write(workdir, tmp_path_factory.mktemp("copy") / "compact")
 

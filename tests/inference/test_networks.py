@@ -10,10 +10,10 @@ SIZE, NEIGHBORS = 16, 2  # of the stages in conftest.py
 
 
 @pytest.fixture(scope="module")
-def export(stages, tmp_path_factory):
+def export(tiny_stages, tmp_path_factory):
     from rgunit_tf.serving.export import export
 
-    return export(stages[2], tmp_path_factory.mktemp("export"))
+    return export(tiny_stages[2], tmp_path_factory.mktemp("export"))
 
 
 @pytest.fixture(scope="module", params=["workdir", "export"])
@@ -23,12 +23,17 @@ def model(request, workdir, export):
     return rg.load(workdir.path if request.param == "workdir" else export)
 
 
-def test_translations_are_those_of_the_stage(model, stages, schema, images):
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(1).integers(0, 256, (3, SIZE, SIZE, 3), np.uint8)
+
+
+def test_translations_are_those_of_the_stage(model, tiny_stages, schema, images):
     import tensorflow as tf
 
     from rgunit_tf import pixels
 
-    guided = stages[2]
+    guided = tiny_stages[2]
     label = schema.vector(["Male"])
     x = tf.cast(images, tf.float32) / 127.5 - 1.0
     expected, masks = guided.translate_with_style(x, guided.prior.mean(np.stack([label] * 3)))
@@ -40,10 +45,10 @@ def test_translations_are_those_of_the_stage(model, stages, schema, images):
     np.testing.assert_array_equal(model.attributes_of(images), guided.predict_labels(x))
 
 
-def test_retrieval_is_that_of_the_stage(model, stages, schema, images):
+def test_retrieval_is_that_of_the_stage(model, tiny_stages, schema, images):
     import tensorflow as tf
 
-    _, retrieval, _, gallery = stages
+    _, retrieval, _, gallery = tiny_stages
     label = schema.vector(["Male"])
     x = tf.cast(images, tf.float32) / 127.5 - 1.0
     styles = retrieval.translation.prior.mean(np.stack([label] * 3))
@@ -59,15 +64,15 @@ def test_retrieval_is_that_of_the_stage(model, stages, schema, images):
         assert found.images is None
 
 
-def test_any_style_is_retrieved_by_a_run_and_refused_by_an_export(model, stages, images):
+def test_any_style_is_retrieved_by_a_run_and_refused_by_an_export(model, tiny_stages, images):
     if model.description.kind == "workdir":
         import tensorflow as tf
 
         x = tf.cast(images, tf.float32) / 127.5 - 1.0
-        styles = stages[2].style_encoder(x[1:2])[0]
-        expected = stages[2].neighbors_for(x, tf.repeat(styles, 3, 0), tf.constant([""] * 3))
+        styles = tiny_stages[2].style_encoder(x[1:2])[0]
+        expected = tiny_stages[2].neighbors_for(x, tf.repeat(styles, 3, 0), tf.constant([""] * 3))
         found = model.neighbors(images, np.repeat(styles, 3, 0))
-        np.testing.assert_array_equal(found.ids, stages[3].ids[expected.numpy()])
+        np.testing.assert_array_equal(found.ids, tiny_stages[3].ids[expected.numpy()])
         np.testing.assert_array_equal(model.retrieve(images, reference=images[1], k=NEIGHBORS).ids, found.ids)
     else:
         with pytest.raises(UserError, match="retrieves by attributes alone"):
@@ -83,11 +88,11 @@ def test_batches_of_any_size_are_traced_once(workdir, images):
     assert networks._encode.experimental_get_tracing_count() == 1
 
 
-def test_what_is_only_used_has_no_discriminator_and_each_network_once(workdir, stages, monkeypatch):
+def test_what_is_only_used_has_no_discriminator_and_each_network_once(workdir, tiny_stages, monkeypatch):
     from rgunit_tf.models.discriminator import Discriminator
     from rgunit_tf.runs import contents, finished
 
-    guided = stages[2]
+    guided = tiny_stages[2]
     contents.write(workdir, guided.contents_of)
     monkeypatch.setattr(Discriminator, "__init__", lambda *a, **k: pytest.fail("built"))
     model = finished.load(workdir, "guided", inference=True)
@@ -103,7 +108,7 @@ def test_what_is_only_used_has_no_discriminator_and_each_network_once(workdir, s
         model.compile()
 
 
-def test_the_retrieval_stage_translates_too(workdir, stages, images):
+def test_the_retrieval_stage_translates_too(workdir, tiny_stages, images):
     model = load(workdir.stage("retrieval"))
     plain = load(workdir.stage("translation"))
     np.testing.assert_array_equal(model.translate(images, ["Male"]).images, plain.translate(images, ["Male"]).images)
